@@ -1,0 +1,1 @@
+"""Parts shared by the conformance scripts. Python's standard library only."""

@@ -1,0 +1,207 @@
+//! From fields to header blocks.
+//!
+//! A field goes into the dynamic table when it is sent the second time in a row with the same value: repeated heads
+//! shrink to an index a field, and values that are new each time (request ids, dates, lengths) never push those out.
+
+use nuncio_message::{Header, HeaderId};
+
+use super::huffman;
+use super::integer;
+use super::table::{DYNAMIC, DynamicTable, OVERHEAD, STATIC};
+use super::{DEFAULT_TABLE_BYTES, Field};
+
+/// Known names and a few slots for others; a power of two more.
+const KNOWN: usize = 128;
+const OTHERS: usize = 32;
+/// Short cookies are easily guessed by probing the compression (RFC 7541 section 7.1).
+const SHORT_COOKIE_BYTES: usize = 20;
+
+/// Encodes the header blocks of one direction of a connection.
+#[derive(Debug)]
+pub struct Encoder {
+    table: DynamicTable,
+    /// What was sent last under each name; made with the first field.
+    last: Option<Box<[Last; KNOWN + OTHERS]>>,
+    update: Option<SizeUpdate>,
+    strings: Strings,
+}
+
+/// How names and values are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Strings {
+    Huffman,
+    Plain,
+}
+
+/// The table was resized since the last block: to `lowest`, then to its present size.
+#[derive(Clone, Copy, Debug)]
+struct SizeUpdate {
+    lowest: u32,
+}
+
+/// `inserted` says which entry of the table holds the name's last indexed value: the one after so many insertions.
+/// It may be stale; what it finds is compared.
+#[derive(Clone, Copy, Default, Debug)]
+struct Last {
+    inserted: u16,
+    /// Of the value last sent as a literal; 0 for none.
+    hash: u16,
+}
+
+impl Encoder {
+    /// An encoder with the default table; `is_huffman` says whether strings that get shorter by it are compressed.
+    pub fn new(is_huffman: bool) -> Self {
+        Self {
+            table: DynamicTable::new(DEFAULT_TABLE_BYTES),
+            last: None,
+            update: None,
+            strings: if is_huffman { Strings::Huffman } else { Strings::Plain },
+        }
+    }
+
+    /// The peer's SETTINGS_HEADER_TABLE_SIZE. A larger table than the default is not used, as in Envoy.
+    pub fn set_max_table(&mut self, bytes: u32) {
+        let bytes = bytes.min(DEFAULT_TABLE_BYTES);
+        if bytes == self.table.max() {
+            return;
+        }
+        let lowest = self.update.map_or(u32::MAX, |update| update.lowest).min(bytes);
+        self.update = Some(SizeUpdate { lowest });
+        self.table.set_max(bytes);
+    }
+
+    /// Begins a block: announces a change of the table's size.
+    pub fn begin(&mut self, out: &mut Vec<u8>) {
+        if let Some(update) = self.update.take() {
+            if update.lowest < self.table.max() {
+                integer::encode(update.lowest, 5, 0x20, out);
+            }
+            integer::encode(self.table.max(), 5, 0x20, out);
+        }
+    }
+
+    /// Appends one field; its name must be lower case.
+    pub fn field(&mut self, header: Header<'_>, out: &mut Vec<u8>) {
+        let known = static_entry(header.id, header.value);
+        if let Some(index) = known {
+            out.push(0x80 | index);
+            return;
+        }
+        let last = self.last.get_or_insert_with(|| Box::new([Last::default(); KNOWN + OTHERS]));
+        let slot = match header.id {
+            HeaderId::OTHER => KNOWN + hash(header.name) as usize % OTHERS,
+            id => id.number() as usize,
+        };
+        let Some(last) = last.get_mut(slot) else { return };
+        let distance = self.table.inserted().wrapping_sub(last.inserted) as usize;
+        let entry = self.table.at(distance);
+        if let Some(entry) = entry
+            && entry.id == header.id
+            && (header.id != HeaderId::OTHER || entry.name == header.name)
+        {
+            if entry.value == header.value {
+                integer::encode(DYNAMIC + distance as u32, 7, 0x80, out);
+                return;
+            }
+        }
+        let entry = entry.filter(|entry| entry.id == header.id && entry.name == header.name);
+        let name_index = match static_name(header.id) {
+            0 if entry.is_some() => DYNAMIC + distance as u32,
+            index => u32::from(index),
+        };
+        match indexing(header) {
+            Indexing::Never => integer::encode(name_index, 4, 0x10, out),
+            Indexing::Allowed => {
+                let hash = hash(header.value) | 1;
+                let fits = header.name.len() + header.value.len() + OVERHEAD <= self.table.max() as usize / 4 * 3;
+                if last.hash == hash && fits {
+                    self.table.insert(Field { id: header.id, name: header.name, value: header.value });
+                    last.inserted = self.table.inserted();
+                    integer::encode(name_index, 6, 0x40, out);
+                } else {
+                    last.hash = hash;
+                    integer::encode(name_index, 4, 0x00, out);
+                }
+            }
+        }
+        if name_index == 0 {
+            string(self.strings, header.name, out);
+        }
+        string(self.strings, header.value, out);
+    }
+}
+
+/// Whether a field may enter a table.
+enum Indexing {
+    Allowed,
+    /// By nobody on the way: secrets.
+    Never,
+}
+
+fn indexing(header: Header<'_>) -> Indexing {
+    match header.id {
+        HeaderId::AUTHORIZATION | HeaderId::SET_COOKIE => Indexing::Never,
+        HeaderId::COOKIE if header.value.len() < SHORT_COOKIE_BYTES => Indexing::Never,
+        HeaderId::OTHER if header.name == b"proxy-authorization" => Indexing::Never,
+        _ => Indexing::Allowed,
+    }
+}
+
+/// The static entry with this very value.
+fn static_entry(id: HeaderId, value: &[u8]) -> Option<u8> {
+    Some(match (id, value) {
+        (HeaderId::METHOD, b"GET") => 2,
+        (HeaderId::METHOD, b"POST") => 3,
+        (HeaderId::PATH, b"/") => 4,
+        (HeaderId::PATH, b"/index.html") => 5,
+        (HeaderId::SCHEME, b"http") => 6,
+        (HeaderId::SCHEME, b"https") => 7,
+        (HeaderId::STATUS, b"200") => 8,
+        (HeaderId::STATUS, b"204") => 9,
+        (HeaderId::STATUS, b"206") => 10,
+        (HeaderId::STATUS, b"304") => 11,
+        (HeaderId::STATUS, b"400") => 12,
+        (HeaderId::STATUS, b"404") => 13,
+        (HeaderId::STATUS, b"500") => 14,
+        (HeaderId::ACCEPT_ENCODING, b"gzip, deflate") => 16,
+        _ => return None,
+    })
+}
+
+/// The first static entry with this name; 0 for none. Names without a number are not worth a search.
+fn static_name(id: HeaderId) -> u8 {
+    static NAMES: std::sync::LazyLock<[u8; KNOWN]> = std::sync::LazyLock::new(|| {
+        let mut names = [0; KNOWN];
+        for (at, entry) in STATIC.iter().enumerate().rev() {
+            names[entry.field().id.number() as usize] = at as u8 + 1;
+        }
+        names[0] = 0;
+        names
+    });
+    NAMES[id.number() as usize % KNOWN]
+}
+
+fn string(strings: Strings, text: &[u8], out: &mut Vec<u8>) {
+    let len = huffman::encoded_len(text);
+    if strings == Strings::Huffman && len < text.len() {
+        integer::encode(len as u32, 7, 0x80, out);
+        huffman::encode(text, out);
+    } else {
+        integer::encode(text.len() as u32, 7, 0x00, out);
+        out.extend_from_slice(text);
+    }
+}
+
+/// Mixes eight bytes at a time. Not keyed: it only decides about indexing, and what it finds is compared.
+fn hash(bytes: &[u8]) -> u16 {
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut mix = bytes.len() as u64;
+    for word in words {
+        mix = (mix ^ u64::from_le_bytes(*word)).wrapping_mul(MULTIPLIER).rotate_left(29);
+    }
+    for &byte in rest {
+        mix = (mix ^ u64::from(byte)).wrapping_mul(MULTIPLIER);
+    }
+    ((mix ^ (mix >> 32)).wrapping_mul(MULTIPLIER) >> 48) as u16
+}

@@ -1,0 +1,194 @@
+//! The static table (RFC 7541 appendix A) and the dynamic one, a bounded queue of fields.
+
+use std::collections::VecDeque;
+
+use nuncio_message::HeaderId;
+
+use super::Field;
+
+/// What an entry counts beyond its name and value (RFC 7541 section 4.1).
+pub(super) const OVERHEAD: usize = 32;
+/// The first index of the dynamic table.
+pub(super) const DYNAMIC: u32 = STATIC.len() as u32 + 1;
+
+const fn named(id: HeaderId, value: &'static str) -> Static {
+    Static { id, name: "", value }
+}
+
+const fn other(name: &'static str) -> Static {
+    Static { id: HeaderId::OTHER, name, value: "" }
+}
+
+pub(super) struct Static {
+    id: HeaderId,
+    name: &'static str,
+    value: &'static str,
+}
+
+/// Index 1 stands at 0.
+pub(super) static STATIC: [Static; 61] = [
+    named(HeaderId::AUTHORITY, ""),
+    named(HeaderId::METHOD, "GET"),
+    named(HeaderId::METHOD, "POST"),
+    named(HeaderId::PATH, "/"),
+    named(HeaderId::PATH, "/index.html"),
+    named(HeaderId::SCHEME, "http"),
+    named(HeaderId::SCHEME, "https"),
+    named(HeaderId::STATUS, "200"),
+    named(HeaderId::STATUS, "204"),
+    named(HeaderId::STATUS, "206"),
+    named(HeaderId::STATUS, "304"),
+    named(HeaderId::STATUS, "400"),
+    named(HeaderId::STATUS, "404"),
+    named(HeaderId::STATUS, "500"),
+    other("accept-charset"),
+    named(HeaderId::ACCEPT_ENCODING, "gzip, deflate"),
+    named(HeaderId::ACCEPT_LANGUAGE, ""),
+    named(HeaderId::ACCEPT_RANGES, ""),
+    named(HeaderId::ACCEPT, ""),
+    named(HeaderId::ACCESS_CONTROL_ALLOW_ORIGIN, ""),
+    named(HeaderId::AGE, ""),
+    other("allow"),
+    named(HeaderId::AUTHORIZATION, ""),
+    named(HeaderId::CACHE_CONTROL, ""),
+    other("content-disposition"),
+    named(HeaderId::CONTENT_ENCODING, ""),
+    other("content-language"),
+    named(HeaderId::CONTENT_LENGTH, ""),
+    other("content-location"),
+    other("content-range"),
+    named(HeaderId::CONTENT_TYPE, ""),
+    named(HeaderId::COOKIE, ""),
+    named(HeaderId::DATE, ""),
+    named(HeaderId::ETAG, ""),
+    named(HeaderId::EXPECT, ""),
+    named(HeaderId::EXPIRES, ""),
+    other("from"),
+    named(HeaderId::HOST, ""),
+    named(HeaderId::IF_MATCH, ""),
+    named(HeaderId::IF_MODIFIED_SINCE, ""),
+    named(HeaderId::IF_NONE_MATCH, ""),
+    named(HeaderId::IF_RANGE, ""),
+    named(HeaderId::IF_UNMODIFIED_SINCE, ""),
+    named(HeaderId::LAST_MODIFIED, ""),
+    other("link"),
+    named(HeaderId::LOCATION, ""),
+    other("max-forwards"),
+    other("proxy-authenticate"),
+    other("proxy-authorization"),
+    other("range"),
+    named(HeaderId::REFERER, ""),
+    other("refresh"),
+    named(HeaderId::RETRY_AFTER, ""),
+    named(HeaderId::SERVER, ""),
+    named(HeaderId::SET_COOKIE, ""),
+    other("strict-transport-security"),
+    named(HeaderId::TRANSFER_ENCODING, ""),
+    named(HeaderId::USER_AGENT, ""),
+    named(HeaderId::VARY, ""),
+    named(HeaderId::VIA, ""),
+    named(HeaderId::WWW_AUTHENTICATE, ""),
+];
+
+impl Static {
+    pub(super) fn field(&self) -> Field<'_> {
+        let name = if self.id == HeaderId::OTHER { self.name } else { self.id.name() };
+        Field { id: self.id, name: name.as_bytes(), value: self.value.as_bytes() }
+    }
+}
+
+/// The dynamic table: newest entry first. Owner: one direction of one connection.
+///
+/// Invariants:
+/// 1. `size` is the sum of name, value and [`OVERHEAD`] of all entries, and at most `max`.
+/// 2. `bytes` holds the entries' bytes one behind the other; what stands before the oldest is garbage, at most as
+///    much as `max`, so that memory stays below twice the bound.
+#[derive(Debug)]
+pub(super) struct DynamicTable {
+    bytes: Vec<u8>,
+    /// Position, in all bytes ever inserted, of the first byte in `bytes`. Wraps.
+    base: u32,
+    entries: VecDeque<Entry>,
+    size: usize,
+    max: usize,
+    /// Entries ever inserted; wraps.
+    inserted: u16,
+}
+
+/// A known name takes no bytes.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    at: u32,
+    id: HeaderId,
+    name_len: u32,
+    value_len: u32,
+}
+
+impl DynamicTable {
+    /// Holds no memory until something is inserted.
+    pub(super) fn new(max: u32) -> Self {
+        Self { bytes: Vec::new(), base: 0, entries: VecDeque::new(), size: 0, max: max as usize, inserted: 0 }
+    }
+
+    pub(super) fn max(&self) -> u32 {
+        self.max as u32
+    }
+
+    pub(super) fn inserted(&self) -> u16 {
+        self.inserted
+    }
+
+    /// Changes the bound and evicts what no longer fits.
+    pub(super) fn set_max(&mut self, max: u32) {
+        self.max = max as usize;
+        self.evict(0);
+    }
+
+    /// The entry at `index`, 0 being the newest.
+    pub(super) fn at(&self, index: usize) -> Option<Field<'_>> {
+        let entry = self.entries.get(index)?;
+        let start = entry.at.wrapping_sub(self.base) as usize;
+        let (name, rest) = self.bytes[start..].split_at(entry.name_len as usize);
+        let name = if entry.id == HeaderId::OTHER { name } else { entry.id.name().as_bytes() };
+        Some(Field { id: entry.id, name, value: &rest[..entry.value_len as usize] })
+    }
+
+    /// Adds an entry as the newest; one larger than the bound empties the table (RFC 7541 section 4.4).
+    pub(super) fn insert(&mut self, field: Field<'_>) {
+        let needed = field.name.len() + field.value.len() + OVERHEAD;
+        self.evict(needed);
+        if needed > self.max {
+            return;
+        }
+        self.collect_garbage();
+        let stored_name = if field.id == HeaderId::OTHER { field.name } else { b"" };
+        let at = self.base.wrapping_add(self.bytes.len() as u32);
+        self.bytes.extend_from_slice(stored_name);
+        self.bytes.extend_from_slice(field.value);
+        let (name_len, value_len) = (stored_name.len() as u32, field.value.len() as u32);
+        self.entries.push_front(Entry { at, id: field.id, name_len, value_len });
+        self.size += needed;
+        self.inserted = self.inserted.wrapping_add(1);
+    }
+
+    fn evict(&mut self, needed: usize) {
+        while self.size + needed > self.max {
+            let Some(entry) = self.entries.pop_back() else { return };
+            let name_len = if entry.id == HeaderId::OTHER { entry.name_len as usize } else { entry.id.name().len() };
+            self.size -= name_len + entry.value_len as usize + OVERHEAD;
+        }
+    }
+
+    fn collect_garbage(&mut self) {
+        let Some(oldest) = self.entries.back() else {
+            self.base = self.base.wrapping_add(self.bytes.len() as u32);
+            self.bytes.clear();
+            return;
+        };
+        let garbage = oldest.at.wrapping_sub(self.base) as usize;
+        if garbage > self.max / 2 {
+            self.bytes.drain(..garbage);
+            self.base = self.base.wrapping_add(garbage as u32);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! HEADERS and CONTINUATION: from frames to heads, trailers and 1xx responses.
+
+use super::Http2;
+use crate::http2::frame::{self, FrameHead, flag};
+use crate::http2::head::{Fault, Head, INVALID_FIELD, INVALID_MESSAGE, Kind, Refusal};
+use crate::http2::streams::{Method, Receiving, Slot};
+use crate::{ConnectionError, ErrorCode, Event, ResetCause, Role, StreamId};
+
+const PRIORITY_BYTES: usize = 5;
+
+/// Whose header block it is.
+enum Target {
+    Stream(Kind, Slot),
+    /// The stream is gone; its block is decoded for the sake of the table.
+    Gone,
+    /// More streams than we allow: decoded, then refused.
+    Refused,
+}
+
+impl Http2 {
+    pub(super) fn headers(&mut self, head: FrameHead, payload: &[u8]) -> Result<(), ConnectionError> {
+        let fragment = self.strip(head, payload)?;
+        let end_stream = head.has(flag::END_STREAM);
+        let (kind, slot) = match self.target(head.stream)? {
+            Target::Stream(kind, slot) => (kind, slot),
+            Target::Gone => (Kind::Ignored, 0),
+            Target::Refused => {
+                self.tally.mark().stream_refused_errors += 1;
+                self.put_reset(head.stream, ErrorCode::REFUSED_STREAM);
+                (Kind::Ignored, 0)
+            }
+        };
+        if matches!(kind, Kind::RequestTrailers | Kind::ResponseTrailers) {
+            self.tally.mark().trailers += 1;
+        }
+        self.head = Some(Head::begin(kind, head.stream, slot, end_stream));
+        self.count_content(head.stream, payload.is_empty() && !end_stream)?;
+        self.fragment(fragment, head.has(flag::END_HEADERS))
+    }
+
+    pub(super) fn continuation(&mut self, head: FrameHead, payload: &[u8]) -> Result<(), ConnectionError> {
+        if self.head.is_none() {
+            return Err(self.fail(ErrorCode::PROTOCOL_ERROR, "CONTINUATION: unexpected"));
+        }
+        self.count_content(head.stream, payload.is_empty())?;
+        self.fragment(payload, head.has(flag::END_HEADERS))
+    }
+
+    /// Removes padding and priority.
+    fn strip<'a>(&mut self, head: FrameHead, payload: &'a [u8]) -> Result<&'a [u8], ConnectionError> {
+        let mut rest = payload;
+        let mut padding = 0;
+        if head.has(flag::PADDED) {
+            let Some((&length, behind)) = rest.split_first() else {
+                return Err(self.fail(ErrorCode::FRAME_SIZE_ERROR, ""));
+            };
+            (padding, rest) = (length.into(), behind);
+        }
+        if head.has(flag::PRIORITY) {
+            let Some((priority, behind)) = rest.split_at_checked(PRIORITY_BYTES) else {
+                return Err(self.fail(ErrorCode::FRAME_SIZE_ERROR, ""));
+            };
+            if frame::number(priority) & 0x7fff_ffff == head.stream {
+                return Err(self.invalid(head.stream));
+            }
+            rest = behind;
+        }
+        match rest.len().checked_sub(padding) {
+            Some(len) => Ok(&rest[..len]),
+            None => Err(self.fail(ErrorCode::PROTOCOL_ERROR, "HEADERS: invalid padding")),
+        }
+    }
+
+    fn target(&mut self, stream: StreamId) -> Result<Target, ConnectionError> {
+        if let Some(slot) = self.streams.find(stream)
+            && let Some(known) = self.streams.get(slot)
+        {
+            return match (self.role, known.receiving) {
+                (_, Receiving::Closed) => Err(self.invalid(stream)),
+                (Role::Server, Receiving::Head | Receiving::Body) => Ok(Target::Stream(Kind::RequestTrailers, slot)),
+                (Role::Client, Receiving::Head) => Ok(Target::Stream(Kind::Response, slot)),
+                (Role::Client, Receiving::Body) => Ok(Target::Stream(Kind::ResponseTrailers, slot)),
+            };
+        }
+        if !self.is_idle(stream) {
+            self.tally.mark().headers_cb_no_stream += 1;
+            return Ok(Target::Gone);
+        }
+        if self.role == Role::Client || stream.is_multiple_of(2) {
+            return Err(self.invalid(0));
+        }
+        if self.going.is_final {
+            return Ok(Target::Gone);
+        }
+        self.last_peer_stream = stream;
+        if self.streams.len() >= self.options.max_concurrent_streams as usize {
+            // Before it has acknowledged the limit the peer could not know.
+            return if self.unacknowledged_settings > 0 { Ok(Target::Refused) } else { Err(self.invalid(0)) };
+        }
+        self.inbound.opened_stream();
+        let slot = self.streams.insert(stream, self.options.initial_stream_window_size, self.peer.initial_window);
+        Ok(Target::Stream(Kind::Request, slot))
+    }
+
+    fn fragment(&mut self, fragment: &[u8], is_last: bool) -> Result<(), ConnectionError> {
+        let Some(head) = &mut self.head else { return Ok(()) };
+        let options = &self.options;
+        if self.decoder.decode(fragment, is_last, |field| head.add(field, options)).is_err() {
+            return Err(self.fail(ErrorCode::COMPRESSION_ERROR, ""));
+        }
+        if head.fault.is_some() && head.kind != Kind::Ignored {
+            self.reject()?;
+        }
+        if is_last { self.finish_head() } else { Ok(()) }
+    }
+
+    fn finish_head(&mut self) -> Result<(), ConnectionError> {
+        let Some(head) = &mut self.head else { return Ok(()) };
+        if head.kind != Kind::Ignored {
+            self.tally_dropped();
+            self.check_head();
+            if self.head.as_ref().is_some_and(|head| head.fault.is_some()) {
+                self.reject()?;
+            }
+        }
+        if let Some(mut head) = self.head.take() {
+            self.deliver(&mut head);
+            head.put_away();
+        }
+        Ok(())
+    }
+
+    fn tally_dropped(&mut self) {
+        if let Some(head) = &self.head
+            && head.dropped > 0
+        {
+            self.tally.mark().dropped_headers_with_underscores += head.dropped;
+        }
+    }
+
+    /// The checks that need the whole list or the stream.
+    fn check_head(&mut self) {
+        let Some(head) = &mut self.head else { return };
+        head.finish();
+        let Some(stream) = self.streams.get_mut(head.slot) else { return };
+        if head.fault.is_some() {
+            return;
+        }
+        let is_trailers = matches!(head.kind, Kind::RequestTrailers | Kind::ResponseTrailers);
+        if is_trailers && head.content_length.is_some() && stream.content_length.is_some() {
+            head.fault = Some(Fault::Malformed(INVALID_FIELD));
+            return;
+        }
+        if is_trailers && !head.end_stream {
+            head.fault = Some(Fault::Malformed(INVALID_MESSAGE));
+            return;
+        }
+        let status = if head.kind == Kind::Response { head.headers.status().unwrap_or(0) } else { 0 };
+        if (100..200).contains(&status) {
+            // 101 has no meaning here (RFC 9113 section 8.6), and a 1xx is never the last.
+            if status == 101 || head.end_stream {
+                head.fault = Some(Fault::Malformed(INVALID_MESSAGE));
+            }
+            return;
+        }
+        if let Some(length) = head.content_length {
+            let is_without_body = stream.method == Method::Head
+                || matches!(status, 204 | 304)
+                || (stream.method == Method::Connect && (200..300).contains(&status));
+            stream.content_length = if is_without_body { None } else { Some(length) };
+        }
+        if head.end_stream && stream.content_length.is_some_and(|length| length != stream.received) {
+            head.fault = Some(Fault::Malformed(INVALID_MESSAGE));
+        }
+    }
+
+    /// Acts on the fault of the block at hand. If only its stream is lost, the rest of the block is ignored.
+    fn reject(&mut self) -> Result<(), ConnectionError> {
+        let Some(head) = &self.head else { return Ok(()) };
+        let (stream, slot, fault) = (head.stream, head.slot, head.fault);
+        self.tally_dropped();
+        self.announce(stream);
+        match fault {
+            None => Ok(()),
+            Some(Fault::Malformed(details)) => {
+                self.tally.mark().rx_messaging_error += 1;
+                if !self.options.override_stream_error_on_invalid_http_message {
+                    return Err(self.fail_silently(Some(stream), details));
+                }
+                self.reset_by_protocol(slot, ErrorCode::PROTOCOL_ERROR, details);
+                Ok(())
+            }
+            Some(Fault::Refused(refusal)) => {
+                let tally = self.tally.mark();
+                match refusal {
+                    Refusal::TooMany => tally.header_overflow += 1,
+                    Refusal::TooLarge => tally.header_list_size_too_large += 1,
+                    Refusal::Underscore => tally.requests_rejected_with_underscores_in_headers += 1,
+                }
+                self.reset_by_protocol(slot, ErrorCode::INTERNAL_ERROR, refusal.details());
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands the finished list to the owner.
+    fn deliver(&mut self, head: &mut Head) {
+        if head.kind == Kind::Ignored {
+            return;
+        }
+        let Some(stream) = self.streams.get_mut(head.slot) else { return };
+        let headers = std::mem::take(&mut head.headers);
+        let (id, end_stream) = (head.stream, head.end_stream);
+        let is_informational =
+            head.kind == Kind::Response && headers.status().is_some_and(|status| (100..200).contains(&status));
+        if is_informational {
+            self.events.push_back(Event::Informational { stream: id, headers });
+            return;
+        }
+        stream.receiving = if end_stream { Receiving::Closed } else { Receiving::Body };
+        self.events.push_back(match head.kind {
+            Kind::Request | Kind::Response => Event::Head { stream: id, headers, end_stream },
+            Kind::RequestTrailers | Kind::ResponseTrailers | Kind::Ignored => Event::Trailers { stream: id, headers },
+        });
+        if end_stream {
+            self.retire(head.slot);
+        }
+    }
+
+    /// The input ran out inside a request's head: the owner learns of its stream.
+    pub(super) fn begin_unfinished_head(&mut self) -> Option<Event> {
+        let stream = self.head.as_ref()?.stream;
+        self.announce(stream);
+        self.events.pop_front()
+    }
+
+    /// Ends a stream because the peer broke the rules on it.
+    pub(super) fn reset_by_protocol(&mut self, slot: Slot, code: ErrorCode, details: &'static str) {
+        let Some(stream) = self.streams.get(slot).map(|stream| stream.id) else { return };
+        self.put_reset(stream, code);
+        self.forget(slot);
+        self.events.push_back(Event::Reset { stream, cause: ResetCause::Protocol(details) });
+    }
+}

@@ -1,0 +1,117 @@
+//! Our client against our server, in memory.
+
+mod http2_world;
+
+use http2_world::{Pair, head, text};
+use nuncio_codec::http2::Options;
+use nuncio_codec::{ErrorCode, Event, ResetCause};
+use nuncio_message::Chunk;
+
+const GET: &[(&str, &str)] = &[(":method", "GET"), (":scheme", "http"), (":path", "/a"), (":authority", "h")];
+const POST: &[(&str, &str)] = &[(":method", "POST"), (":scheme", "http"), (":path", "/a"), (":authority", "h")];
+
+#[test]
+fn a_request_and_its_response() {
+    let mut pair = Pair::new(Options::default(), Options::default());
+    let id = pair.client.open().expect("nothing is open");
+    pair.client.send_head(id, &head(GET), true);
+    assert_eq!(pair.run_server(), ["head 1 end :method=GET :scheme=http :path=/a :authority=h"]);
+    pair.server.send_head(id, &head(&[(":status", "200"), ("x-a", "b")]), false);
+    pair.server.send_data(id, Chunk::copy_from(b"hello"), false);
+    pair.server.send_trailers(id, &head(&[("x-t", "1")]));
+    assert_eq!(pair.run_client(), ["max streams 1024", "head 1 :status=200 x-a=b", "data 1 hello", "trailers 1 x-t=1"]);
+    assert_eq!((pair.client.active_streams(), pair.server.active_streams()), (0, 0));
+}
+
+#[test]
+fn informational_responses_come_before_the_final_one() {
+    let mut pair = Pair::new(Options::default(), Options::default());
+    let id = pair.client.open().expect("nothing is open");
+    pair.client.send_head(id, &head(POST), false);
+    pair.client.send_data(id, Chunk::copy_from(b"body"), true);
+    assert_eq!(pair.run_server(), ["head 1 :method=POST :scheme=http :path=/a :authority=h", "data 1 end body"]);
+    pair.server.send_informational(id, &head(&[(":status", "103"), ("link", "x")]));
+    pair.server.send_head(id, &head(&[(":status", "204")]), true);
+    assert_eq!(pair.run_client(), ["max streams 1024", "informational 1 :status=103 link=x", "head 1 end :status=204"]);
+}
+
+#[test]
+fn bodies_wait_for_window_and_share_it_fairly() {
+    let small =
+        Options { initial_stream_window_size: 65_535, initial_connection_window_size: 65_535, ..Options::default() };
+    let mut pair = Pair::new(Options::default(), small);
+    let ids: Vec<_> = (0..3).map(|_| pair.client.open().expect("room for three")).collect();
+    pair.run_server();
+    pair.run_client();
+    for &id in &ids {
+        pair.client.send_head(id, &head(POST), false);
+        pair.client.send_data(id, Chunk::copy_from(&vec![b'x'; 50_000]), true);
+    }
+    assert_eq!(ids.iter().map(|&id| pair.client.queued(id)).sum::<usize>(), 150_000 - 65_535);
+    let mut got = [0usize; 3];
+    let mut order = Vec::new();
+    while got.iter().sum::<usize>() < 150_000 {
+        let events = pair.server_events();
+        assert!(!events.is_empty(), "no progress at {got:?}");
+        for event in events {
+            if let Event::Data { stream, data, .. } = event {
+                got[(stream as usize - 1) / 2] += data.len();
+                order.push(stream);
+                pair.server.release(stream, data.len() as u32);
+            }
+        }
+        pair.client_events();
+    }
+    assert_eq!(got, [50_000; 3]);
+    let tail = &order[order.len() - 4..];
+    assert!(tail.contains(&3) && tail.contains(&5), "turns are taken: {order:?}");
+}
+
+#[test]
+fn resets_travel_both_ways() {
+    let mut pair = Pair::new(Options::default(), Options::default());
+    let (a, b) = (pair.client.open().expect("room"), pair.client.open().expect("room"));
+    pair.client.send_head(a, &head(POST), false);
+    pair.client.send_head(b, &head(POST), false);
+    pair.run_server();
+    pair.client.reset(a, ErrorCode::CANCEL);
+    pair.server.reset(b, ErrorCode::REFUSED_STREAM);
+    assert_eq!(pair.run_server(), [text(&Event::Reset { stream: a, cause: ResetCause::Remote(ErrorCode::CANCEL) })]);
+    assert_eq!(
+        pair.run_client(),
+        ["max streams 1024", &text(&Event::Reset { stream: b, cause: ResetCause::RemoteRefused })]
+    );
+}
+
+#[test]
+fn a_head_larger_than_a_frame_is_continued() {
+    let options = Options { max_head_bytes: 100_000, ..Options::default() };
+    let mut pair = Pair::new(Options::default(), options);
+    let long = "\u{1}".replace('\u{1}', "~").repeat(40_000);
+    let mut list = GET.to_vec();
+    list.push(("x-long", &long));
+    let id = pair.client.open().expect("room");
+    pair.client.send_head(id, &head(&list), true);
+    let events = pair.run_server();
+    assert_eq!(events, [format!("head 1 end :method=GET :scheme=http :path=/a :authority=h x-long={long}")]);
+}
+
+#[test]
+fn drain_lets_running_streams_finish_and_refuses_later_ones() {
+    let mut pair = Pair::new(Options::default(), Options::default());
+    let a = pair.client.open().expect("room");
+    pair.client.send_head(a, &head(GET), true);
+    pair.run_server();
+    pair.client_events();
+    let b = pair.client.open().expect("room");
+    pair.client.send_head(b, &head(GET), true);
+    pair.server.finish_drain();
+    assert_eq!(
+        pair.run_client(),
+        [text(&Event::Reset { stream: b, cause: ResetCause::RemoteRefused }), "goaway 0".into()]
+    );
+    assert!(pair.client.open().is_none() && pair.client.is_closing() && pair.server.is_closing());
+    pair.server.send_head(a, &head(&[(":status", "200")]), true);
+    assert_eq!(pair.run_client(), ["head 1 end :status=200"]);
+    assert_eq!((pair.client.active_streams(), pair.server.active_streams()), (0, 0));
+}

@@ -1,0 +1,210 @@
+//! A configuration text, its name, and how it is written.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io;
+use std::path::Path as FilePath;
+use std::sync::OnceLock;
+
+/// A configuration as it was given, decoded to text.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    content: Content,
+    /// Where each line starts, in bytes; made when the first line is asked for.
+    lines: OnceLock<Vec<usize>>,
+}
+
+/// How a configuration is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// YAML, as Envoy's yaml-cpp reads it.
+    Yaml,
+    /// JSON, as protobuf's parser reads it in its legacy mode.
+    Json,
+    /// A message in protobuf's wire format.
+    Wire,
+    /// Protobuf's text format.
+    ProtoText,
+}
+
+#[derive(Debug)]
+enum Content {
+    Yaml(String),
+    Json(Result<String, usize>),
+    Wire(Vec<u8>),
+    ProtoText,
+}
+
+/// What a reader finds in a [`Source`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Text<'a> {
+    Yaml(&'a str),
+    Json(&'a str),
+    /// JSON that is not UTF-8 from this byte on.
+    BrokenJson(usize),
+    Wire(&'a [u8]),
+    ProtoText,
+}
+
+impl Format {
+    /// By the file's extension, in any case, as Envoy does: `.yaml`, `.yml`, `.pb`, `.pb_text`; everything else,
+    /// also a name without extension, is JSON.
+    pub fn of(name: &str) -> Self {
+        let extension = FilePath::new(name).extension().unwrap_or_default();
+        match extension.to_string_lossy().to_ascii_lowercase().as_str() {
+            "yaml" | "yml" => Self::Yaml,
+            "pb" => Self::Wire,
+            "pb_text" => Self::ProtoText,
+            _ => Self::Json,
+        }
+    }
+}
+
+impl Source {
+    /// YAML text, such as the value of `--config-yaml`.
+    pub fn yaml(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::with(name.into(), Content::Yaml(text.into()))
+    }
+
+    /// JSON text.
+    pub fn json(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::with(name.into(), Content::Json(Ok(text.into())))
+    }
+
+    /// The bytes of a file, whose name tells the format.
+    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
+        let name = name.into();
+        let content = match Format::of(&name) {
+            Format::Yaml => Content::Yaml(decode_yaml(bytes)),
+            Format::Json => Content::Json(String::from_utf8(bytes).map_err(|e| e.utf8_error().valid_up_to())),
+            Format::Wire => Content::Wire(bytes),
+            Format::ProtoText => Content::ProtoText,
+        };
+        Self::with(name, content)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn from_file(path: &FilePath) -> io::Result<Self> {
+        let bytes = fs::read(path)?;
+        Ok(Self::from_bytes(path.display().to_string(), bytes))
+    }
+
+    fn with(name: String, content: Content) -> Self {
+        let lines = OnceLock::new();
+        Self { name, content, lines }
+    }
+
+    /// The name to show: a file's path.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The line `number`, counted from 1, without its end. `None` if there is none, or no text.
+    pub fn line(&self, number: u32) -> Option<&str> {
+        let (Content::Yaml(text) | Content::Json(Ok(text))) = &self.content else {
+            return None;
+        };
+        let starts = self.lines.get_or_init(|| line_starts(text));
+        let index = (number as usize).checked_sub(1)?;
+        let start = *starts.get(index)?;
+        let end = starts.get(index + 1).copied().unwrap_or(text.len());
+        Some(text[start..end].trim_end_matches(['\n', '\r']))
+    }
+
+    pub(crate) fn text(&self) -> Text<'_> {
+        match &self.content {
+            Content::Yaml(text) => Text::Yaml(text),
+            Content::Json(Ok(text)) => Text::Json(text),
+            Content::Json(Err(valid)) => Text::BrokenJson(*valid),
+            Content::Wire(bytes) => Text::Wire(bytes),
+            Content::ProtoText => Text::ProtoText,
+        }
+    }
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    let breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
+    std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect()
+}
+
+/// yaml-cpp reads UTF-8, UTF-16 and UTF-32, with a byte-order mark or told by the zero bytes of the first character,
+/// and replaces what is not valid. (For JSON Envoy accepts valid UTF-8 only, and no mark.)
+fn decode_yaml(bytes: Vec<u8>) -> String {
+    let (little, big) = (u16::from_le_bytes as fn([u8; 2]) -> u16, u16::from_be_bytes as _);
+    let (little32, big32) = (u32::from_le_bytes as fn([u8; 4]) -> u32, u32::from_be_bytes as _);
+    match bytes.as_slice() {
+        [0xEF, 0xBB, 0xBF, text @ ..] => String::from_utf8_lossy(text).into_owned(),
+        [0xFF, 0xFE, 0, 0, text @ ..] => decode_utf32(text, little32),
+        [0, 0, 0xFE, 0xFF, text @ ..] => decode_utf32(text, big32),
+        [0xFF, 0xFE, text @ ..] => decode_utf16(text, little),
+        [0xFE, 0xFF, text @ ..] => decode_utf16(text, big),
+        [1..=0xFF, 0, 0, 0, ..] => decode_utf32(&bytes, little32),
+        [0, 0, 0, 1..=0xFF, ..] => decode_utf32(&bytes, big32),
+        [1..=0xFF, 0, 1..=0xFF, ..] => decode_utf16(&bytes, little),
+        [0, 1..=0xFF, ..] => decode_utf16(&bytes, big),
+        text => match String::from_utf8_lossy(text) {
+            Cow::Owned(repaired) => repaired,
+            Cow::Borrowed(_) => String::from_utf8(bytes).unwrap_or_default(),
+        },
+    }
+}
+
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
+    let units = bytes.as_chunks().0.iter().map(|pair| unit(*pair));
+    let or_replacement = |c: Result<char, _>| c.unwrap_or(char::REPLACEMENT_CHARACTER);
+    char::decode_utf16(units).map(or_replacement).collect()
+}
+
+fn decode_utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> String {
+    let units = bytes.as_chunks().0.iter().map(|four| unit(*four));
+    units.map(|u| char::from_u32(u).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, Source, Text};
+
+    #[test]
+    fn the_extension_tells_the_format_in_any_case() {
+        let check = |name, format| assert_eq!(Format::of(name), format, "{name}");
+        check("a.yaml", Format::Yaml);
+        check("a.YML", Format::Yaml);
+        check("a.json", Format::Json);
+        check("a.txt", Format::Json);
+        check("a", Format::Json);
+        check("dir.yaml/a", Format::Json);
+        check("a.pb", Format::Wire);
+        check("a.pb_text", Format::ProtoText);
+    }
+
+    #[test]
+    fn yaml_is_read_in_any_unicode_form() {
+        let utf16 = |unit: fn(u16) -> [u8; 2]| "\u{feff}é: 1".encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+        let utf32 = |unit: fn(u32) -> [u8; 4]| "\u{feff}é: 1".chars().flat_map(|c| unit(c as u32)).collect::<Vec<u8>>();
+        let check = |bytes: Vec<u8>, expected: &str| {
+            let source = Source::from_bytes("a.yaml", bytes);
+            assert!(matches!(source.text(), Text::Yaml(t) if t == expected), "{source:?}");
+        };
+        check("é: 1".into(), "é: 1");
+        check("\u{feff}é: 1".into(), "é: 1");
+        check(utf16(u16::to_le_bytes), "é: 1");
+        check(utf16(u16::to_be_bytes), "é: 1");
+        check(utf32(u32::to_le_bytes), "é: 1");
+        check(utf32(u32::to_be_bytes), "é: 1");
+        check(utf16(u16::to_le_bytes)[2..].to_vec(), "é: 1");
+        check(b"a: \xff".into(), "a: \u{fffd}");
+    }
+
+    #[test]
+    fn lines_are_counted_from_one() {
+        let source = Source::yaml("a", "x\r\ny\n");
+        assert_eq!(source.line(0), None);
+        assert_eq!(source.line(1), Some("x"));
+        assert_eq!(source.line(2), Some("y"));
+        assert_eq!(source.line(4), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! Addresses, sockets and transports: tokio's or simulated ones.
+
+mod address;
+mod connector;
+mod limits;
+mod listen;
+mod tcp;
+mod transport;
+
+pub use address::Address;
+pub use connector::{ConnectFuture, Connector, TcpConnector};
+pub use limits::raise_descriptor_limit;
+pub use listen::{BindError, ListenOptions, bind};
+pub use tcp::TcpTransport;
+pub use transport::Transport;

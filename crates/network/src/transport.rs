@@ -1,0 +1,28 @@
+//! What a connection is driven over: a socket, a TLS session over one, or the simulation's pipe.
+
+use std::io;
+use std::io::IoSlice;
+use std::task::{Context, Poll};
+
+/// A byte stream in both directions. Dropping it closes it.
+///
+/// Read and write interest are separate: a pending read does not disturb a pending write's waker.
+pub trait Transport {
+    /// Reads into `target`; zero bytes means that the peer has ended its direction.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    fn poll_read(&mut self, task: &mut Context<'_>, target: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes as much as goes without blocking.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    fn poll_write(&mut self, task: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>>;
+
+    /// Ends the write direction (FIN).
+    fn shut_down_write(&mut self);
+
+    /// Makes the coming close a reset (RST) instead of a FIN.
+    fn reset_on_close(&mut self);
+}

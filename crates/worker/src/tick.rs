@@ -1,0 +1,111 @@
+//! What is done once a tick: queued effects first, then every connection that became dirty is flushed once.
+//!
+//! A tick ends behind all tasks that one poll of the reactor made ready, because the tick's own task is woken by the
+//! first of them and queued behind the rest. So what became ready together leaves in one write a connection.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::Waker;
+
+/// Rounds of queued effects in one tick before other tasks get their turn.
+const MAX_ROUNDS: usize = 64;
+
+/// Somebody with output to write, usually a connection.
+pub trait Flush {
+    /// Writes what waits, without blocking and without calling into other connections.
+    fn flush(self: Rc<Self>);
+}
+
+/// Somebody with effects queued for other connections or streams.
+pub trait TickHandler {
+    /// Carries out what is queued; returns whether there was anything.
+    fn run(&self) -> bool;
+
+    /// The waker that makes a tick happen, also from other threads. Called when it changes.
+    fn set_waker(&self, waker: &Waker) {
+        let _ = waker;
+    }
+}
+
+/// Owner: the worker.
+#[derive(Default)]
+pub(crate) struct TickState {
+    handlers: RefCell<Vec<Rc<dyn TickHandler>>>,
+    dirty: RefCell<Vec<Rc<dyn Flush>>>,
+    flushing: RefCell<Vec<Rc<dyn Flush>>>,
+    is_requested: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl TickState {
+    pub(crate) fn add_handler(&self, handler: Rc<dyn TickHandler>) {
+        if let Some(waker) = &*self.waker.borrow() {
+            handler.set_waker(waker);
+        }
+        self.handlers.borrow_mut().push(handler);
+    }
+
+    pub(crate) fn mark_dirty(&self, connection: Rc<dyn Flush>) {
+        self.dirty.borrow_mut().push(connection);
+        self.request();
+    }
+
+    pub(crate) fn request(&self) {
+        if self.is_requested.replace(true) {
+            return;
+        }
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(crate) fn park(&self, waker: &Waker) {
+        let mut slot = self.waker.borrow_mut();
+        match &*slot {
+            Some(known) if known.will_wake(waker) => {}
+            _ => {
+                *slot = Some(waker.clone());
+                self.handlers.borrow().iter().for_each(|handler| handler.set_waker(waker));
+            }
+        }
+    }
+
+    pub(crate) fn run(&self) {
+        for _ in 0..MAX_ROUNDS {
+            self.is_requested.set(false);
+            if !self.run_handlers() && !self.flush() {
+                return;
+            }
+        }
+        // Still busy: let other tasks run first, then go on.
+        self.is_requested.set(false);
+        self.request();
+    }
+
+    pub(crate) fn clear(&self) {
+        self.handlers.borrow_mut().clear();
+        self.dirty.borrow_mut().clear();
+        self.waker.borrow_mut().take();
+    }
+
+    fn run_handlers(&self) -> bool {
+        let count = self.handlers.borrow().len();
+        (0..count).fold(false, |is_busy, at| {
+            // Handlers are only added at start, but a handler may look at the list: no borrow across the call.
+            let handler = Rc::clone(&self.handlers.borrow()[at]);
+            handler.run() || is_busy
+        })
+    }
+
+    fn flush(&self) -> bool {
+        std::mem::swap(&mut *self.dirty.borrow_mut(), &mut *self.flushing.borrow_mut());
+        let mut flushing = self.flushing.take();
+        let is_busy = !flushing.is_empty();
+        for connection in flushing.drain(..) {
+            connection.flush();
+        }
+        // Keep the vector's memory for the next tick.
+        self.flushing.replace(flushing);
+        is_busy
+    }
+}
