@@ -37,3 +37,49 @@ const fn parse_len(digits: &str) -> usize {
     }
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::{Message, Name};
+    use prost_types::{DescriptorProto, FileDescriptorSet};
+
+    use crate::envoy::config::core::v3::HealthCheck;
+    use crate::envoy::r#type::ai::v3::LlmProtocol;
+    use crate::xds::r#type::v3::TypedStruct;
+    use crate::{DESCRIPTORS, DESCRIPTORS_LEN};
+
+    fn descriptors() -> FileDescriptorSet {
+        let raw = miniz_oxide::inflate::decompress_to_vec(DESCRIPTORS).expect("deflated by the build script");
+        assert_eq!(raw.len(), DESCRIPTORS_LEN);
+        FileDescriptorSet::decode(raw.as_slice()).expect("encoded by the build script")
+    }
+
+    fn count(messages: &[DescriptorProto]) -> usize {
+        messages.iter().map(|m| 1 + count(&m.nested_type)).sum()
+    }
+
+    /// protox must not lose files: Envoy's API has 1,599 messages without the overlay.
+    #[test]
+    fn the_descriptors_are_complete() {
+        let set = descriptors();
+        let messages: usize = set.file.iter().map(|f| count(&f.message_type)).sum();
+        assert!(messages > 1_620, "only {messages} messages");
+    }
+
+    #[test]
+    fn messages_and_descriptors_have_what_the_overlay_adds() {
+        let health_check = HealthCheck { name: "a".to_owned(), ..HealthCheck::default() };
+        assert_eq!(health_check.encode_to_vec(), [0xDA, 0x01, 1, b'a']); // field 27
+        let set = descriptors();
+        let messages = set.file.iter().filter(|f| f.package() == "envoy.config.core.v3").flat_map(|f| &f.message_type);
+        let descriptor = messages.into_iter().find(|m| m.name() == "HealthCheck").expect("it is in core");
+        assert!(descriptor.field.iter().any(|f| f.name() == "name" && f.number() == 27));
+        assert_eq!(LlmProtocol::AnthropicMessages as i32, 3);
+    }
+
+    #[test]
+    fn messages_know_their_names() {
+        assert_eq!(TypedStruct::full_name(), "xds.type.v3.TypedStruct");
+        assert_eq!(TypedStruct::type_url(), "type.googleapis.com/xds.type.v3.TypedStruct");
+    }
+}
