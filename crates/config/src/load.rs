@@ -7,14 +7,16 @@ use nuncio_proto::envoy::config::cluster::v3::Cluster;
 use nuncio_proto::envoy::config::listener::v3::Listener;
 use nuncio_proto::envoy::extensions::transport_sockets::tls::v3::Secret;
 use prost::{Message, Name};
+use prost_reflect::DynamicMessage;
 
 use crate::at::{At, Invalid, decode};
-use crate::bind::{Binder, Failed};
+use crate::bind::Binder;
 use crate::diagnostic::{Diagnostic, Diagnostics, Path, code};
 use crate::locator::Locator;
-use crate::rules::{Checker, Payloads, Stage};
+use crate::resource::check_message;
+use crate::rules::Stage;
 use crate::schema::{Pool, Schema};
-use crate::source::{Source, Text};
+use crate::source::{Input, Source};
 use crate::tree::{self, Node};
 
 /// A bootstrap that was read. It may be used if there are no errors in [`diagnostics`](Self::diagnostics).
@@ -76,12 +78,12 @@ impl Loaded<'_> {
 pub fn load_bootstrap<'s>(source: &'s Source, schema: &Schema) -> Loaded<'s> {
     let pool = schema.pool();
     let diagnostics = Diagnostics::new();
-    let root = match source.text() {
-        Text::Yaml(text) => tree::read_yaml(text, &diagnostics),
-        Text::Json(text) => tree::read_json(text, &diagnostics),
-        Text::Wire(bytes) => return load_wire(bytes, &pool, diagnostics),
-        Text::BrokenJson(valid) => refuse(&diagnostics, &format!("the file is not valid UTF-8 behind byte {valid}")),
-        Text::ProtoText => refuse(&diagnostics, "protobuf text format (.pb_text) is not supported yet"),
+    let root = match source.input() {
+        Input::Yaml(text) => tree::read_yaml(text, &diagnostics),
+        Input::Json(text) => tree::read_json(text, &diagnostics),
+        Input::Wire(bytes) => return load_wire(bytes, &pool, diagnostics),
+        Input::BrokenJson(valid) => refuse(&diagnostics, &format!("the file is not valid UTF-8 behind byte {valid}")),
+        Input::ProtoText => refuse(&diagnostics, "protobuf text format (.pb_text) is not supported yet"),
     };
     let mut loaded = Loaded {
         bootstrap: Bootstrap::default(),
@@ -165,17 +167,7 @@ fn bind_list<M: Message + Name + Default>(
 /// A bootstrap in wire form (`.pb`) has no places, but the same rules.
 fn load_wire<'s>(bytes: &[u8], pool: &Pool, diagnostics: Diagnostics) -> Loaded<'s> {
     let at = At::root(&diagnostics);
-    if let Some(descriptor) = pool.message(&Bootstrap::full_name()) {
-        match prost_reflect::DynamicMessage::decode(descriptor, bytes) {
-            Ok(message) => {
-                let (payloads, failed) = (Payloads::Check, &Failed::default());
-                Checker { pool, payloads, stage: Stage::Bootstrap, failed }.check(&message, &at);
-            }
-            Err(error) => drop(at.error(code::BAD_WIRE, format!("the file is not an encoded bootstrap: {error}"))),
-        }
-    }
-    let mut bootstrap: Bootstrap =
-        if diagnostics.has_errors() { Bootstrap::default() } else { decode(bytes, &at).unwrap_or_default() };
+    let mut bootstrap = check_wire(bytes, pool, &at).unwrap_or_default();
     let resources = bootstrap.static_resources.take().unwrap_or_default();
     Loaded {
         bootstrap,
@@ -185,6 +177,17 @@ fn load_wire<'s>(bytes: &[u8], pool: &Pool, diagnostics: Diagnostics) -> Loaded<
         diagnostics,
         locator: Locator::none(),
     }
+}
+
+fn check_wire(bytes: &[u8], pool: &Pool, at: &At<'_>) -> Result<Bootstrap, Invalid> {
+    let name = Bootstrap::full_name();
+    let Some(descriptor) = pool.message(&name) else {
+        return Err(at.error(code::UNKNOWN_TYPE, format!("unknown type '{name}'")));
+    };
+    let decoded = DynamicMessage::decode(descriptor, bytes);
+    let broken = |error| at.error(code::BAD_WIRE, format!("the file is not an encoded bootstrap: {error}"));
+    let changed = check_message(decoded.map_err(broken)?, pool, Stage::Bootstrap, at)?;
+    decode(changed.as_deref().unwrap_or(bytes), at)
 }
 
 fn pack_list<M: Message>(messages: Vec<M>, name: &str) -> Vec<Resource<M>> {

@@ -38,7 +38,7 @@ enum Content {
 
 /// What a reader finds in a [`Source`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Text<'a> {
+pub(crate) enum Input<'a> {
     Yaml(&'a str),
     Json(&'a str),
     /// JSON that is not UTF-8 from this byte on.
@@ -115,13 +115,13 @@ impl Source {
         Some(text[start..end].trim_end_matches(['\n', '\r']))
     }
 
-    pub(crate) fn text(&self) -> Text<'_> {
+    pub(crate) fn input(&self) -> Input<'_> {
         match &self.content {
-            Content::Yaml(text) => Text::Yaml(text),
-            Content::Json(Ok(text)) => Text::Json(text),
-            Content::Json(Err(valid)) => Text::BrokenJson(*valid),
-            Content::Wire(bytes) => Text::Wire(bytes),
-            Content::ProtoText => Text::ProtoText,
+            Content::Yaml(text) => Input::Yaml(text),
+            Content::Json(Ok(text)) => Input::Json(text),
+            Content::Json(Err(valid)) => Input::BrokenJson(*valid),
+            Content::Wire(bytes) => Input::Wire(bytes),
+            Content::ProtoText => Input::ProtoText,
         }
     }
 }
@@ -166,7 +166,7 @@ fn decode_utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Format, Source, Text};
+    use super::{Format, Input, Source};
 
     #[test]
     fn the_extension_tells_the_format_in_any_case() {
@@ -187,7 +187,7 @@ mod tests {
         let utf32 = |unit: fn(u32) -> [u8; 4]| "\u{feff}é: 1".chars().flat_map(|c| unit(c as u32)).collect::<Vec<u8>>();
         let check = |bytes: Vec<u8>, expected: &str| {
             let source = Source::from_bytes("a.yaml", bytes);
-            assert!(matches!(source.text(), Text::Yaml(t) if t == expected), "{source:?}");
+            assert!(matches!(source.input(), Input::Yaml(t) if t == expected), "{source:?}");
         };
         check("é: 1".into(), "é: 1");
         check("\u{feff}é: 1".into(), "é: 1");

@@ -62,6 +62,13 @@ enum Link<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invalid(());
 
+impl Invalid {
+    /// For errors that are known to be in the sink, having been reported by other means.
+    pub(crate) fn reported() -> Self {
+        Self(())
+    }
+}
+
 impl<'a> At<'a> {
     /// The whole configuration.
     pub fn root(sink: &'a Diagnostics) -> Self {

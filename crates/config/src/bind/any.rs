@@ -11,7 +11,7 @@ use crate::rules::Stage;
 use crate::tree::{Node, Scalar};
 
 /// The messages that carry a typed configuration as a free structure.
-const TYPED_STRUCTS: [&str; 2] = ["xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"];
+pub(crate) const TYPED_STRUCTS: [&str; 2] = ["xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"];
 
 /// The key that names the type.
 const TYPE: &str = "@type";

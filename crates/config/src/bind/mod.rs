@@ -16,6 +16,7 @@ use std::collections::HashMap;
 
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 
+pub(crate) use any::TYPED_STRUCTS;
 pub(crate) use failed::Failed;
 
 use crate::Source;
@@ -64,6 +65,16 @@ impl<'s> Binder<'s> {
         let message = self.message(descriptor, node, at, skipped)?;
         self.check(&message, Stage::Bootstrap, at);
         Some(message)
+    }
+
+    /// Reads a mapping as what a `TypedStruct` describes. Its rules are left to whoever checks the resource.
+    pub(crate) fn payload(
+        &self,
+        descriptor: &MessageDescriptor,
+        node: &Node<'_>,
+        at: &At<'_>,
+    ) -> Option<DynamicMessage> {
+        self.message(descriptor, node, at, &[])
     }
 
     /// Checks the rules of a message that was read. What is inside an `Any` has been checked when that was read.

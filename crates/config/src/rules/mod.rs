@@ -8,7 +8,7 @@ mod constraint;
 mod plan;
 mod text;
 
-pub(crate) use check::{Checker, Payloads, Stage};
+pub(crate) use check::{Checker, Payloads, Stage, key_text};
 pub(crate) use plan::Plan;
 
 #[cfg(test)]
