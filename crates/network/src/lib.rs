@@ -8,7 +8,7 @@ mod tcp;
 mod transport;
 
 pub use address::Address;
-pub use connector::{ConnectFuture, Connector, TcpConnector};
+pub use connector::{ConnectFuture, Connected, Connector, TcpConnector};
 pub use limits::raise_descriptor_limit;
 pub use listen::{BindError, ListenOptions, bind};
 pub use tcp::TcpTransport;
