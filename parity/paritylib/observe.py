@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 
-from .net import CERT_DIR
+from .net import CERT_DIR, host_address
 
 TEXT_LIMIT = 6000
 _PORT = re.compile(r"(?<![\d.])(2[2-4]\d{3})(?!\d)")
@@ -16,6 +16,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[
 _WOBBLE = re.compile(r"~\d+(?:\.\d+)?~")
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 _HTTP_DATE = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT")
+RECORDED_HOST = "192.0.2.2"  # stands for the machine's own address in recordings
 _HEADER_KEYS = {"headers", "trailers"}
 
 
@@ -28,6 +29,8 @@ class Normaliser:
     def __init__(self, ports: dict[str, int], tmp: str, compare: dict) -> None:
         self.by_port = {number: name for name, number in ports.items()}
         self.tmp = tmp
+        own = host_address()
+        self.own_address = re.compile(rf"(?<![\d.]){re.escape(own)}(?![\d.])") if own else None
         self.compare = compare
         self.uuids: dict[str, str] = {}
         self.drop_headers = {name.lower() for name in compare.get("drop_headers") or []}
@@ -38,6 +41,8 @@ class Normaliser:
 
     def text(self, text: str) -> str:
         text = text.replace(self.tmp, "${tmp}").replace(str(CERT_DIR), "${certs}")
+        if self.own_address:
+            text = self.own_address.sub(RECORDED_HOST, text)
         text = _PORT.sub(self._port, text)
         text = _EPHEMERAL.sub(r"\1:<ephemeral>", text)
         text = _UUID.sub(self._uuid, text)

@@ -10,13 +10,13 @@ use crate::{ConnectionError, ErrorCode, Event, Outbox, Protocol, Role, StreamId,
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A connection's codec. See the crate's documentation for how it is used, and the methods of the same names in
-/// [`http1::Codec`] and [`http2::Codec`] for what they do in each version.
+/// [`http1::Codec`] and [`http2::Http2`] for what they do in each version.
 #[derive(Debug)]
 pub enum Codec {
     /// HTTP/1.0 and 1.1.
     Http1(http1::Codec),
     /// HTTP/2.
-    Http2(Box<http2::Codec>),
+    Http2(Box<http2::Http2>),
     /// A server that waits for enough bytes to tell which it is.
     Undecided(Box<Undecided>),
 }
@@ -48,7 +48,7 @@ impl Codec {
 
     /// Speaks HTTP/2.
     pub fn http2(role: Role, options: Rc<http2::Options>, now: Tick) -> Self {
-        Self::Http2(Box::new(http2::Codec::new(role, options, now)))
+        Self::Http2(Box::new(http2::Http2::new(role, &options, now)))
     }
 
     /// A server that speaks what the client does: HTTP/2 after its preface, otherwise HTTP/1.

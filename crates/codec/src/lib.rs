@@ -8,11 +8,13 @@
 //! flow-control window on HTTP/2 and read interest on HTTP/1. Bytes of a body that were sent are reported by
 //! [`Codec::wrote`] when they reach the socket.
 
+mod codec;
 mod event;
 pub mod hpack;
 pub mod http1;
 pub mod http2;
 mod outbox;
 
+pub use codec::{Codec, Undecided};
 pub use event::{ConnectionError, ErrorCode, Event, Protocol, Rejection, ResetCause, Role, StreamId};
 pub use outbox::Outbox;

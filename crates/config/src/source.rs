@@ -115,6 +115,15 @@ impl Source {
         Some(text[start..end].trim_end_matches(['\n', '\r']))
     }
 
+    /// The length of the content in bytes, once decoded.
+    pub(crate) fn size(&self) -> usize {
+        match &self.content {
+            Content::Yaml(text) | Content::Json(Ok(text)) => text.len(),
+            Content::Wire(bytes) => bytes.len(),
+            Content::Json(Err(_)) | Content::ProtoText => 0,
+        }
+    }
+
     pub(crate) fn input(&self) -> Input<'_> {
         match &self.content {
             Content::Yaml(text) => Input::Yaml(text),

@@ -75,3 +75,18 @@ fn a_released_schema_loads_again() {
         schema.release();
     }
 }
+
+/// Ten aliases of ten aliases of …: eight lines that stand for ten million values.
+#[test]
+fn an_alias_bomb_is_refused_before_it_goes_off() {
+    let mut text = "!ignore a0: &a0 x\n".to_owned();
+    for level in 1..8 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        text.push_str(&format!("!ignore a{level}: &a{level} [{aliases}]\n"));
+    }
+    text.push_str("node: {id: a, cluster: b, metadata: {x: *a7}}\n");
+    let source = Source::yaml("bomb", text);
+    let findings = load_bootstrap(&source, &Schema::new()).findings();
+    let messages: Vec<&str> = findings.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(messages, ["the aliases stand for more than 300000 values"]);
+}

@@ -87,6 +87,15 @@ impl Clock {
         start + self.now_micros.get()
     }
 
+    /// The reactor's time `span` after the last reading; at once for a virtual clock, which sockets never see.
+    pub fn instant_after(&self, span: std::time::Duration) -> Instant {
+        match &self.source {
+            Source::Real { start, .. } => *start + std::time::Duration::from_micros(self.now_micros.get()) + span,
+            #[expect(clippy::disallowed_methods, reason = "a value that nothing waits for")]
+            Source::Virtual(_) => Instant::now(),
+        }
+    }
+
     /// When the clock will show `tick`, for the reactor; `None` for a virtual clock.
     pub(crate) fn instant_of(&self, tick: Tick) -> Option<Instant> {
         match &self.source {

@@ -26,9 +26,9 @@ use crate::rules::{Checker, Payloads, Stage};
 use crate::schema::Pool;
 use crate::tree::{MAX_DEPTH, Node};
 
-/// How many nodes are read at the most, counting what an alias stands for each time: a page of YAML can stand for
-/// billions. The largest configurations known have under two million.
-const MAX_NODES: u32 = 20_000_000;
+/// How many nodes aliases may stand for, beside those that the text can hold by itself. A page of YAML can stand for
+/// billions, and each becomes most of a kilobyte.
+const MAX_ALIASED: usize = 300_000;
 
 /// Turns trees into messages, reporting everything that does not fit.
 pub(crate) struct Binder<'s> {
@@ -36,7 +36,7 @@ pub(crate) struct Binder<'s> {
     /// For quoting what was written. A tree made from a message has none.
     source: Option<&'s Source>,
     failed: Failed,
-    nodes_left: Cell<u32>,
+    nodes_left: Cell<usize>,
     depth: Cell<usize>,
     /// Searching all types for a similar name is slow, and a typo is often copied.
     type_hints: RefCell<HashMap<String, Option<String>>>,
@@ -44,11 +44,13 @@ pub(crate) struct Binder<'s> {
 
 impl<'s> Binder<'s> {
     pub(crate) fn new(pool: &'s Pool, source: Option<&'s Source>) -> Self {
+        // A value takes a byte, a tree without a text has no aliases.
+        let nodes = source.map_or(usize::MAX, |s| s.size() + MAX_ALIASED);
         Self {
             pool,
             source,
             failed: Failed::default(),
-            nodes_left: Cell::new(MAX_NODES),
+            nodes_left: Cell::new(nodes),
             depth: Cell::new(0),
             type_hints: RefCell::default(),
         }
@@ -86,15 +88,7 @@ impl<'s> Binder<'s> {
 
     /// Runs `read` one level deeper, unless that is too deep or there was too much already.
     fn descend<T>(&self, node: &Node<'_>, at: &At<'_>, read: impl FnOnce() -> Option<T>) -> Option<T> {
-        let left = self.nodes_left.get();
-        if left == 0 {
-            return None;
-        }
-        self.nodes_left.set(left - 1);
-        if left == 1 {
-            let message = format!("the aliases stand for more than {MAX_NODES} values");
-            return self.error(node.span, code::TOO_DEEP, at, message);
-        }
+        self.count(node, at)?;
         if self.depth.get() > MAX_DEPTH {
             let message = format!("nested deeper than {MAX_DEPTH} levels");
             return self.error(node.span, code::TOO_DEEP, at, message);
@@ -103,6 +97,17 @@ impl<'s> Binder<'s> {
         let result = read();
         self.depth.set(self.depth.get() - 1);
         result
+    }
+
+    /// Counts a node. `None` when there were too many.
+    fn count(&self, node: &Node<'_>, at: &At<'_>) -> Option<()> {
+        let left = self.nodes_left.get().checked_sub(1)?;
+        self.nodes_left.set(left);
+        if left == 0 {
+            let message = format!("the aliases stand for more than {MAX_ALIASED} values");
+            return self.error(node.span, code::TOO_DEEP, at, message);
+        }
+        Some(())
     }
 
     /// Reports that what is here could not be read. Always `None`, for the caller to return.

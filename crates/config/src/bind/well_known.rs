@@ -145,6 +145,7 @@ impl Binder<'_> {
     /// `google.protobuf.Value`: whatever was written. YAML numbers with a point, or too large for 32 bits, have become
     /// text by now, as in Envoy.
     fn any_value(&self, descriptor: &MessageDescriptor, node: &Node<'_>, at: &At<'_>) -> Option<DynamicMessage> {
+        self.count(node, at)?;
         let nested = |name: &str| descriptor.get_field_by_name(name)?.kind().as_message().cloned();
         let (name, value) = match &node.resolved().kind {
             NodeKind::Scalar(Scalar::Null) => ("null_value", Value::EnumNumber(0)),

@@ -174,10 +174,15 @@ impl Http2 {
         self.failed.is_none() && !self.going.has_eof
     }
 
+    /// Whether [`Self::open`] would give a stream.
+    pub fn has_capacity(&self) -> bool {
+        let has_room = self.streams.len() < self.peer.max_concurrent_streams as usize;
+        self.role == Role::Client && has_room && !self.is_closing() && self.next_stream < 1 << 31
+    }
+
     /// Reserves a stream for a request (client); `None` when the connection takes none at present.
     pub fn open(&mut self) -> Option<StreamId> {
-        let has_room = self.streams.len() < self.peer.max_concurrent_streams as usize;
-        if self.role != Role::Client || !has_room || self.is_closing() || self.next_stream >= 1 << 31 {
+        if !self.has_capacity() {
             return None;
         }
         let id = self.next_stream;
