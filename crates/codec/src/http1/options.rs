@@ -1,7 +1,7 @@
 //! What the owner of a connection can ask of the HTTP/1 codec, and what it counts.
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Settings of one side's connections: the wire-visible part of `envoy.config.core.v3.Http1ProtocolOptions` and
 /// `HttpProtocolOptions`. Shared by all connections of a listener or cluster.
@@ -80,14 +80,14 @@ pub enum Underscores {
 /// The protocols that a request may ask to upgrade to in vain: it is served as if it had not asked. The codec has to
 /// know, since behind an upgrade there are no messages any more. (An upgrade to h2c is always ignored.)
 #[derive(Clone, Default)]
-pub struct IgnoredUpgrades(Option<Rc<IsIgnored>>);
+pub struct IgnoredUpgrades(Option<Arc<IsIgnored>>);
 
-type IsIgnored = dyn Fn(&[u8]) -> bool;
+type IsIgnored = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 impl IgnoredUpgrades {
     /// Ignores the protocols for which `is_ignored` says so; it gets one item of the Upgrade header.
-    pub fn new(is_ignored: impl Fn(&[u8]) -> bool + 'static) -> Self {
-        Self(Some(Rc::new(is_ignored)))
+    pub fn new(is_ignored: impl Fn(&[u8]) -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(is_ignored)))
     }
 
     pub(super) fn has_any(&self) -> bool {

@@ -1,0 +1,175 @@
+//! What a filter may see and do during a callback.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use nuncio_message::{Buffer, Chunk, Headers};
+use nuncio_telemetry::{ResponseFlag, StreamInfo};
+use nuncio_worker::Worker;
+
+use super::ChainId;
+use crate::filter::{Direction, LocalReply, PerRoute};
+use crate::route::Route;
+use crate::sleep::Sleep;
+use crate::connection_manager::Core;
+
+/// The stream, as the filter that is being called sees it. Valid for the call only.
+pub struct StreamCx<'a> {
+    pub(crate) core: &'a mut Core,
+    pub(crate) filter: u8,
+    pub(crate) chain: ChainId,
+}
+
+/// What callbacks asked for and the stream has still to do.
+#[derive(Default)]
+pub(crate) struct Actions {
+    pub(crate) reply: Option<LocalReply>,
+    pub(crate) is_reset: bool,
+    pub(crate) injected: VecDeque<(Direction, Injected)>,
+    pub(crate) polls: Vec<(ChainId, u8)>,
+}
+
+/// A piece that a filter sends on from its own place.
+pub(crate) struct Injected {
+    pub(crate) data: Chunk,
+    pub(crate) end_stream: bool,
+}
+
+impl Actions {
+    pub(crate) fn next_injected(&mut self, direction: Direction) -> Option<Injected> {
+        match self.injected.front() {
+            Some((of, _)) if *of == direction => self.injected.pop_front().map(|(_, injected)| injected),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.reply = None;
+        self.is_reset = false;
+        self.injected.clear();
+        self.polls.clear();
+    }
+}
+
+impl StreamCx<'_> {
+    /// The request's head.
+    pub fn request_headers(&self) -> &Headers {
+        &self.core.request
+    }
+
+    /// The request's head, to be changed.
+    pub fn request_headers_mut(&mut self) -> &mut Headers {
+        &mut self.core.request
+    }
+
+    /// The request's trailers, once they have come.
+    pub fn request_trailers_mut(&mut self) -> Option<&mut Headers> {
+        self.core.request_trailers.as_mut()
+    }
+
+    /// The response's head, once it has come.
+    pub fn response_headers(&self) -> Option<&Headers> {
+        self.core.response.as_ref()
+    }
+
+    /// The response's head, to be changed.
+    pub fn response_headers_mut(&mut self) -> Option<&mut Headers> {
+        self.core.response.as_mut()
+    }
+
+    /// The response's trailers, once they have come.
+    pub fn response_trailers_mut(&mut self) -> Option<&mut Headers> {
+        self.core.response_trailers.as_mut()
+    }
+
+    /// The request and the response head together, for filters that copy from one to the other.
+    pub fn heads_mut(&mut self) -> (&mut Headers, Option<&mut Headers>) {
+        (&mut self.core.request, self.core.response.as_mut())
+    }
+
+    /// The body that this filter holds in the direction of the callback.
+    pub fn held_body(&mut self) -> &mut Buffer {
+        &mut self.core.held
+    }
+
+    /// Adds to the body that this filter holds; with a head that ended the stream, gives the message a body.
+    pub fn add_data(&mut self, data: Chunk) {
+        self.core.held.push(data);
+    }
+
+    /// Sends a piece on from this filter, past what it holds but its head, which goes first.
+    pub fn inject_data(&mut self, direction: Direction, data: Chunk, end_stream: bool) {
+        self.core.actions.injected.push_back((direction, Injected { data, end_stream }));
+    }
+
+    /// Answers the request here. The first reply of a stream counts; after the response's head has gone, the stream is
+    /// reset instead.
+    pub fn reply(&mut self, reply: LocalReply) {
+        self.core.reply(reply);
+    }
+
+    /// Ends the stream without an answer.
+    pub fn reset(&mut self) {
+        self.core.actions.is_reset = true;
+    }
+
+    /// Has the route chosen anew when it is next asked for, because the request's head was changed.
+    pub fn clear_route(&mut self) {
+        self.core.clear_route();
+    }
+
+    /// The route of the request, chosen on first use.
+    pub fn route(&mut self) -> Option<&Route> {
+        self.core.route()
+    }
+
+    /// The most specific configuration that the route has for the filter with this name in the chain.
+    pub fn per_route(&mut self, filter_name: &str) -> Option<PerRoute> {
+        self.core.per_route(filter_name)
+    }
+
+    /// All configurations that the route has for the filter, the least specific first.
+    pub fn per_route_all(&mut self, filter_name: &str) -> Vec<PerRoute> {
+        self.core.per_route_all(filter_name)
+    }
+
+    /// The record of the stream.
+    pub fn info(&self) -> &StreamInfo {
+        &self.core.info
+    }
+
+    /// The record of the stream, to be added to.
+    pub fn info_mut(&mut self) -> &mut StreamInfo {
+        &mut self.core.info
+    }
+
+    /// Sets a response flag.
+    pub fn set_flag(&mut self, flag: ResponseFlag) {
+        self.core.info.flags.set(flag);
+    }
+
+    /// The worker.
+    pub fn worker(&self) -> &Worker {
+        self.core.http.worker()
+    }
+
+    /// A future that is ready after `span`.
+    pub fn sleep(&self, span: Duration) -> Sleep {
+        self.core.http.sleep(span)
+    }
+
+    /// Has `poll_resume` of this filter called once this callback is over.
+    pub fn poll_me(&mut self) {
+        self.core.actions.polls.push((self.chain, self.filter));
+    }
+
+    /// How another stream can have `poll_resume` of this filter called.
+    pub fn waker(&self) -> std::task::Waker {
+        self.core.filter_waker(self.chain, self.filter)
+    }
+
+    /// Whether this is a cluster's upstream chain, and so the attempt's number.
+    pub fn upstream(&self) -> Option<u32> {
+        (self.chain == ChainId::Upstream).then_some(self.core.info.upstream.attempt_count)
+    }
+}

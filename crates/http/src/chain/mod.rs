@@ -1,0 +1,120 @@
+//! The filter chain of a stream: both directions, with what is held at which filter.
+//!
+//! Before: the connection manager made the request fit for filters. Next: the router (request), or the downstream
+//! codec (response). `iterate.rs` walks the filters, `hold.rs` keeps what a filter has stopped, `resume.rs` goes on.
+
+mod cx;
+mod hold;
+mod iterate;
+mod plan;
+mod resume;
+#[cfg(test)]
+mod tests;
+
+use nuncio_message::Chunk;
+
+pub use cx::StreamCx;
+pub(crate) use cx::{Actions, Injected};
+use hold::Holds;
+pub(crate) use plan::Plan;
+
+use std::rc::Rc;
+
+use crate::filter::{Direction, HttpFilter};
+use crate::connection_manager::Core;
+
+/// Where a direction of a chain ends.
+pub(crate) trait Terminal {
+    /// The head has passed all filters.
+    fn head(&mut self, core: &mut Core, end_stream: bool);
+    /// A piece of the body has.
+    fn data(&mut self, core: &mut Core, data: Chunk, end_stream: bool);
+    /// The trailers have.
+    fn trailers(&mut self, core: &mut Core);
+}
+
+/// Which chain of a stream: the connection manager's, or an attempt's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ChainId {
+    Downstream,
+    Upstream,
+}
+
+/// The filters of one stream or attempt. Owner: the stream.
+pub(crate) struct Chain {
+    id: ChainId,
+    plan: Rc<Plan>,
+    filters: Vec<Option<Box<dyn HttpFilter>>>,
+    request: Holds,
+    response: Holds,
+}
+
+impl Chain {
+    /// Makes one filter of each factory.
+    pub(crate) fn new(id: ChainId, plan: &Rc<Plan>) -> Self {
+        let mut chain = Self {
+            id,
+            plan: Rc::clone(plan),
+            filters: Vec::new(),
+            request: Holds::default(),
+            response: Holds::default(),
+        };
+        chain.renew(plan);
+        chain
+    }
+
+    /// Makes the filters anew for another stream; only the vectors are reused.
+    pub(crate) fn renew(&mut self, plan: &Rc<Plan>) {
+        if !Rc::ptr_eq(&self.plan, plan) {
+            self.plan = Rc::clone(plan);
+        }
+        self.filters.clear();
+        self.filters.extend(plan.locals().iter().map(|local| local.build()));
+        self.request.clear();
+        self.response.clear();
+    }
+
+    /// Drops the filters and what they hold.
+    pub(crate) fn clear(&mut self) {
+        self.filters.clear();
+        self.request.clear();
+        self.response.clear();
+    }
+
+    /// Whether a direction holds nothing and has nobody who looks at bodies: pieces may pass it by.
+    pub(crate) fn is_transparent(&self, direction: Direction) -> bool {
+        self.holds(direction).is_empty() && !self.plan.looks_at_data(direction)
+    }
+
+    /// Drops what the request direction holds: after a local reply nothing goes upstream any more.
+    pub(crate) fn abandon_request(&mut self) {
+        self.request.clear();
+    }
+
+    /// Bytes held in a direction.
+    pub(crate) fn held_bytes(&self, direction: Direction) -> usize {
+        self.holds(direction).bytes()
+    }
+
+    fn holds(&self, direction: Direction) -> &Holds {
+        match direction {
+            Direction::Request => &self.request,
+            Direction::Response => &self.response,
+        }
+    }
+
+    fn holds_mut(&mut self, direction: Direction) -> &mut Holds {
+        match direction {
+            Direction::Request => &mut self.request,
+            Direction::Response => &mut self.response,
+        }
+    }
+
+    /// The filter at a position of a direction: responses go in reverse.
+    fn index(&self, direction: Direction, position: usize) -> usize {
+        match direction {
+            Direction::Request => position,
+            Direction::Response => self.filters.len() - 1 - position,
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! One connection, downstream or upstream: codec, transport and whose streams are on it. Owner: the worker.
+//!
+//! Everything here is a leaf: it borrows for a moment and calls no foreign code but the codec and the transport.
+//!
+//! ```text
+//!  Open ──close_after_flush──► Flushing ──out is empty──► (Lingering: waits for the peer's FIN) ──► Closed
+//!    └───────────────────────────── close ────────────────────────────────────────────────────────────┘
+//! ```
+
+use std::cell::{Cell, RefCell};
+use std::io::IoSlice;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use nuncio_codec::{Codec, ErrorCode, Protocol, StreamId};
+use nuncio_message::{Chunk, Headers, MAX_IO_SLICES, ReadBlock, Tick};
+use nuncio_network::Transport;
+use nuncio_telemetry::Connection as ConnectionInfo;
+use nuncio_worker::{Alarm, Flush};
+
+use super::driver::Downstream;
+use crate::http_worker::HttpWorker;
+use crate::router::pool::Upstream;
+use crate::streams::StreamKey;
+
+/// How far a connection is from its end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd)]
+pub(crate) enum Phase {
+    Open,
+    /// Closes when everything is written.
+    Flushing,
+    /// Everything is written; the peer may still be sending, and a close now could reset what it has not read.
+    Lingering,
+    Closed,
+}
+
+/// What this side of the connection is for.
+pub(crate) enum Side {
+    Downstream(Downstream),
+    Upstream(Upstream),
+}
+
+pub(crate) struct Connection {
+    pub(crate) http: Rc<HttpWorker>,
+    pub(crate) side: Side,
+    pub(crate) info: Rc<ConnectionInfo>,
+    /// Its place among the worker's connections, for timers.
+    pub(crate) slot: Cell<u32>,
+    pub(crate) alarm: Alarm,
+    pub(crate) opened: Tick,
+    /// When it was last used, for idle timeouts.
+    pub(crate) active: Cell<Tick>,
+    pub(crate) linger_until: Cell<Tick>,
+    codec: RefCell<Codec>,
+    transport: RefCell<Option<Box<dyn Transport>>>,
+    waker: RefCell<Option<Waker>>,
+    streams: RefCell<Vec<(StreamId, StreamKey)>>,
+    phase: Cell<Phase>,
+    lingers: Cell<bool>,
+    is_dirty: Cell<bool>,
+    is_read_paused: Cell<bool>,
+    counted: Cell<Option<Protocol>>,
+}
+
+/// What came of a read.
+pub(crate) enum Read {
+    Pending,
+    Bytes(usize),
+    Eof,
+    Broken,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        http: &Rc<HttpWorker>,
+        side: Side,
+        info: Rc<ConnectionInfo>,
+        codec: Codec,
+        transport: Box<dyn Transport>,
+    ) -> Rc<Self> {
+        let now = http.worker().now();
+        let connection = Rc::new(Self {
+            http: Rc::clone(http),
+            side,
+            info,
+            slot: Cell::new(0),
+            alarm: Alarm::default(),
+            opened: now,
+            active: Cell::new(now),
+            linger_until: Cell::new(Tick::NEVER),
+            codec: RefCell::new(codec),
+            transport: RefCell::new(Some(transport)),
+            waker: RefCell::new(None),
+            streams: RefCell::new(Vec::new()),
+            phase: Cell::new(Phase::Open),
+            lingers: Cell::new(false),
+            is_dirty: Cell::new(false),
+            is_read_paused: Cell::new(false),
+            counted: Cell::new(None),
+        });
+        http.add_connection(&connection);
+        connection
+    }
+
+    /// Runs `f` on the codec; what it left in the out buffer is flushed at the end of the tick.
+    pub(crate) fn codec<R>(self: &Rc<Self>, f: impl FnOnce(&mut Codec) -> R) -> R {
+        let mut codec = self.codec.borrow_mut();
+        let result = f(&mut codec);
+        let has_output = !codec.out().is_empty();
+        drop(codec);
+        if has_output {
+            self.mark_dirty();
+        }
+        result
+    }
+
+    /// Looks at the codec.
+    pub(crate) fn peek<R>(&self, f: impl FnOnce(&Codec) -> R) -> R {
+        f(&self.codec.borrow())
+    }
+
+    /// The version that was counted for this connection, once it is known.
+    pub(crate) fn protocol_counted(&self) -> Option<Protocol> {
+        self.counted.get()
+    }
+
+    /// Counts the version with the first stream.
+    pub(crate) fn count_protocol(&self) {
+        if self.counted.get().is_none() {
+            let protocol = self.peek(Codec::protocol);
+            self.counted.set(Some(protocol));
+            self.side.count_protocol(protocol);
+        }
+    }
+
+    /// Has the driver polled if it has stopped reading.
+    pub(crate) fn wake_if_paused(&self) {
+        if self.is_read_paused.get() {
+            self.wake();
+        }
+    }
+
+    pub(crate) fn send_head(self: &Rc<Self>, id: StreamId, headers: &Headers, end_stream: bool) {
+        self.codec(|codec| codec.send_head(id, headers, end_stream));
+    }
+
+    pub(crate) fn send_data(self: &Rc<Self>, id: StreamId, data: Chunk, end_stream: bool) {
+        self.codec(|codec| codec.send_data(id, data, end_stream));
+    }
+
+    pub(crate) fn send_trailers(self: &Rc<Self>, id: StreamId, trailers: &Headers) {
+        self.codec(|codec| codec.send_trailers(id, trailers));
+    }
+
+    /// Ends a stream early. Its events end too.
+    pub(crate) fn reset(self: &Rc<Self>, id: StreamId, code: ErrorCode) {
+        self.detach(id);
+        self.codec(|codec| codec.reset(id, code));
+    }
+
+    /// Gives credit for body bytes of `id` back to the peer.
+    pub(crate) fn release(self: &Rc<Self>, id: StreamId, bytes: u32) {
+        let wants_input = self.codec(|codec| {
+            codec.release(id, bytes);
+            codec.wants_input()
+        });
+        if wants_input && self.is_read_paused.get() {
+            self.wake();
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase.get() == Phase::Open
+    }
+
+    /// Closes once everything is written; with `lingers`, waits for the peer's FIN first.
+    pub(crate) fn close_after_flush(self: &Rc<Self>, lingers: bool) {
+        if self.phase.get() != Phase::Open {
+            return;
+        }
+        self.phase.set(Phase::Flushing);
+        self.lingers.set(lingers);
+        self.mark_dirty();
+    }
+
+    /// Marks it closed and drops the transport; the caller tells the streams. False when it was closed already.
+    pub(crate) fn shut(&self) -> bool {
+        if self.phase.replace(Phase::Closed) == Phase::Closed {
+            return false;
+        }
+        self.transport.borrow_mut().take();
+        self.codec.borrow_mut().out_mut().clear();
+        self.wake();
+        true
+    }
+
+    /// Has the driver polled.
+    pub(crate) fn wake(&self) {
+        // Cloned, so that nothing is borrowed while the executor is called.
+        let waker = self.waker.borrow().clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn set_waker(&self, waker: &Waker) {
+        let mut slot = self.waker.borrow_mut();
+        match &*slot {
+            Some(known) if known.will_wake(waker) => {}
+            _ => *slot = Some(waker.clone()),
+        }
+    }
+
+    pub(crate) fn set_read_paused(&self, is_paused: bool) {
+        self.is_read_paused.set(is_paused);
+    }
+
+    pub(crate) fn attach(&self, id: StreamId, key: StreamKey) {
+        self.streams.borrow_mut().push((id, key));
+    }
+
+    pub(crate) fn stream(&self, id: StreamId) -> Option<StreamKey> {
+        // Ids grow, so that the list is sorted by them.
+        let streams = self.streams.borrow();
+        match streams.as_slice() {
+            [(only, key)] => (*only == id).then_some(*key),
+            list => list.binary_search_by_key(&id, |(id, _)| *id).ok().map(|at| list[at].1),
+        }
+    }
+
+    pub(crate) fn detach(&self, id: StreamId) {
+        let mut streams = self.streams.borrow_mut();
+        if let Ok(at) = streams.binary_search_by_key(&id, |(id, _)| *id) {
+            streams.remove(at);
+        }
+    }
+
+    /// Takes all streams off.
+    pub(crate) fn take_streams(&self) -> Vec<(StreamId, StreamKey)> {
+        self.streams.take()
+    }
+
+    pub(crate) fn stream_count(&self) -> usize {
+        self.streams.borrow().len()
+    }
+
+    /// Reads once and hands the bytes to the codec.
+    pub(crate) fn read(&self, task: &mut Context<'_>) -> Read {
+        let mut transport = self.transport.borrow_mut();
+        let Some(transport) = &mut *transport else { return Read::Broken };
+        let mut block = ReadBlock::take();
+        match transport.poll_read(task, block.bytes_mut()) {
+            Poll::Pending => Read::Pending,
+            Poll::Ready(Ok(0)) => Read::Eof,
+            Poll::Ready(Ok(n)) => {
+                if self.phase.get() == Phase::Open {
+                    self.codec.borrow_mut().receive(block.freeze(n));
+                }
+                Read::Bytes(n)
+            }
+            Poll::Ready(Err(_)) => Read::Broken,
+        }
+    }
+
+    fn mark_dirty(self: &Rc<Self>) {
+        if !self.is_dirty.replace(true) {
+            let flush: Rc<dyn Flush> = Rc::clone(self) as Rc<dyn Flush>;
+            self.http.worker().mark_dirty(flush);
+        }
+    }
+
+    /// Writes until nothing is left or the socket is full. The bytes written; `None` when the connection is broken.
+    fn write(&self) -> Option<usize> {
+        let waker = self.waker.borrow().clone();
+        let mut task = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
+        let mut transport = self.transport.borrow_mut();
+        let transport = transport.as_mut()?;
+        let mut codec = self.codec.borrow_mut();
+        let mut total = 0;
+        while !codec.out().is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_IO_SLICES];
+            let count = codec.out().io_slices(&mut slices);
+            match transport.poll_write(&mut task, &slices[..count]) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(n)) => {
+                    total += n;
+                    codec.wrote(n, |id, bytes| self.http.note_left(self.stream(id), bytes, &self.side));
+                }
+                Poll::Ready(Err(_)) => return None,
+            }
+        }
+        Some(total)
+    }
+
+    /// Writes what waits, and closes if that was all.
+    pub(crate) fn flush_now(self: &Rc<Self>) {
+        self.is_dirty.set(false);
+        match self.write() {
+            Some(bytes) => self.http.note_written(self, bytes),
+            None if self.phase.get() == Phase::Closed => return,
+            None => {
+                self.http.connection_lost(self);
+                return;
+            }
+        }
+        let is_done = self.codec.borrow().out().is_empty();
+        if is_done && self.phase.get() == Phase::Flushing {
+            if self.lingers.get() {
+                self.phase.set(Phase::Lingering);
+                self.http.linger(self);
+            } else {
+                self.http.close(self);
+            }
+        }
+    }
+
+    /// Bytes that wait to be written.
+    pub(crate) fn queued(&self) -> usize {
+        self.codec.borrow().out().len()
+    }
+}
+
+impl Flush for Connection {
+    fn flush(self: Rc<Self>) {
+        self.flush_now();
+    }
+}
+
+/// Equal when it is the same connection.
+#[derive(Clone)]
+pub(crate) struct Same(pub(crate) Rc<Connection>);
+
+impl PartialEq for Same {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}

@@ -1,0 +1,277 @@
+//! One connection's driver: owns the socket's read side for as long as it lives, and hands frames to streams.
+//!
+//! Before: `listener` accepted a connection (downstream), or a pool made one (upstream). Next: `stream.rs`.
+//! Drivers run outside tokio's cooperative budget with one of their own, so that no connection starves the others.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use nuncio_codec::{Event as CodecEvent, Protocol, ResetCause, StreamId};
+use nuncio_message::Tick;
+
+use super::connection::Read;
+use super::{Connection, Event, Frame, Manager, Phase, Side, Source, Stream};
+use crate::streams::StreamKey;
+
+/// Reads of one connection in a row before others get their turn.
+const MAX_READS: usize = 4;
+
+/// The downstream side of a connection. Owner: the worker.
+pub(crate) struct Downstream {
+    pub(crate) manager: Rc<Manager>,
+    pub(crate) is_remote_close: Cell<bool>,
+}
+
+/// Drives `connection` until it is closed.
+pub(crate) fn run(connection: Rc<Connection>) -> impl Future<Output = ()> {
+    Driver { connection }
+}
+
+struct Driver {
+    connection: Rc<Connection>,
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        let connection = &self.connection;
+        connection.http.worker().clock().refresh();
+        connection.set_waker(task.waker());
+        connection.poll(task)
+    }
+}
+
+impl Drop for Driver {
+    /// The runtime drops its tasks at the end, and a panic unwinds through here: either way nothing is left behind.
+    fn drop(&mut self) {
+        if self.connection.phase() != Phase::Closed {
+            if std::thread::panicking() {
+                self.connection.http.note_panic();
+            }
+            self.connection.close_locally();
+        }
+    }
+}
+
+impl Connection {
+    fn poll(self: &Rc<Self>, task: &mut Context<'_>) -> Poll<()> {
+        if self.queued() > 0 {
+            self.flush_now();
+        }
+        // What had to wait for an earlier response, or for room, may go on now.
+        self.run_events();
+        for _ in 0..MAX_READS {
+            if self.phase() == Phase::Closed {
+                return Poll::Ready(());
+            }
+            if self.is_read_blocked() {
+                self.set_read_paused(true);
+                return Poll::Pending;
+            }
+            self.set_read_paused(false);
+            match self.read(task) {
+                Read::Pending => return Poll::Pending,
+                Read::Bytes(bytes) => {
+                    self.active.set(self.http.worker().now());
+                    self.side.count_read(bytes);
+                    self.run_events();
+                }
+                Read::Eof => self.ended(),
+                Read::Broken => self.lost(),
+            }
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn is_read_blocked(&self) -> bool {
+        self.phase() == Phase::Open && (!self.wants_input() || self.queued() >= self.side.buffer_limit())
+    }
+
+    fn wants_input(&self) -> bool {
+        self.peek(|codec| codec.wants_input())
+    }
+
+    /// Takes events from the codec until there are none.
+    fn run_events(self: &Rc<Self>) {
+        let now = self.http.worker().now();
+        while self.phase() == Phase::Open && self.queued() < self.side.buffer_limit() {
+            match self.codec(|codec| codec.next(now)) {
+                Ok(Some(event)) => self.handle(event),
+                Ok(None) => break,
+                Err(error) => {
+                    self.side.protocol_error(self, error);
+                    break;
+                }
+            }
+        }
+        self.settle();
+    }
+
+    fn handle(self: &Rc<Self>, event: CodecEvent) {
+        match event {
+            CodecEvent::Begin { stream } => {
+                self.find_or_begin(stream);
+            }
+            CodecEvent::Head { stream, headers, end_stream } => {
+                self.pass(stream, Frame::Head { headers, end_stream });
+            }
+            CodecEvent::Informational { stream, headers } => self.pass(stream, Frame::Informational(headers)),
+            CodecEvent::Data { stream, data, end_stream } => match self.stream(stream) {
+                Some(_) => self.pass(stream, Frame::Data { data, end_stream }),
+                // The stream is over on the other side; its bytes go nowhere.
+                None => self.release(stream, data.len() as u32),
+            },
+            CodecEvent::Trailers { stream, headers } => self.pass(stream, Frame::Trailers(headers)),
+            CodecEvent::Reset { stream, cause } => self.stream_reset(stream, cause),
+            CodecEvent::Rejected { stream, rejection } => {
+                if let Some(key) = self.find_or_begin(stream) {
+                    self.http.dispatch(key, Event::Rejected(rejection));
+                }
+            }
+            CodecEvent::GoAway { .. } => self.side.going_away(self),
+            CodecEvent::MaxConcurrentStreams(_) => self.side.capacity_changed(self),
+        }
+    }
+
+    fn pass(self: &Rc<Self>, id: StreamId, frame: Frame) {
+        let Some(key) = self.find_or_begin(id) else { return };
+        let event = match &self.side {
+            Side::Downstream(_) => Event::Downstream(frame),
+            Side::Upstream(_) => Event::Upstream(frame),
+        };
+        self.http.dispatch(key, event);
+    }
+
+    /// The stream with this id; a downstream connection makes a new one.
+    fn find_or_begin(self: &Rc<Self>, id: StreamId) -> Option<StreamKey> {
+        if let Some(key) = self.stream(id) {
+            return Some(key);
+        }
+        let Side::Downstream(side) = &self.side else { return None };
+        self.count_protocol();
+        let (key, spare) = self.http.streams.reserve();
+        self.attach(id, key);
+        let source = Source::Connection { connection: Rc::clone(self), id };
+        let stream = Stream::begin(spare, key, &self.http, &side.manager, source);
+        self.http.settle(key, stream);
+        Some(key)
+    }
+
+    fn stream_reset(self: &Rc<Self>, id: StreamId, cause: ResetCause) {
+        let key = match cause {
+            // A stream that was refused for what its head says was never announced, but is counted and logged.
+            ResetCause::Protocol(_) => self.find_or_begin(id),
+            _ => self.stream(id),
+        };
+        let Some(key) = key else { return };
+        self.http.dispatch(key, self.side.reset_event(cause));
+    }
+
+    /// The peer has sent FIN.
+    fn ended(self: &Rc<Self>) {
+        if self.phase() == Phase::Open {
+            self.codec(|codec| codec.receive_eof());
+            self.run_events();
+        }
+        self.side.note_remote_close();
+        self.terminate();
+    }
+
+    /// The transport is broken.
+    pub(crate) fn lost(self: &Rc<Self>) {
+        self.side.note_remote_close();
+        self.terminate();
+    }
+
+    /// Closes from our side, whatever is still under way.
+    pub(crate) fn close_locally(self: &Rc<Self>) {
+        self.side.note_local_close();
+        self.terminate();
+    }
+
+    /// Shuts the transport and tells the streams that are left.
+    fn terminate(self: &Rc<Self>) {
+        if !self.shut() {
+            return;
+        }
+        self.http.remove_connection(self);
+        let streams = self.take_streams();
+        self.side.closed(self, !streams.is_empty());
+        for (_, key) in streams {
+            // Queued, because one of them may be at work right now.
+            self.http.post(key, self.side.reset_event(ResetCause::ConnectionTermination));
+        }
+    }
+
+    /// After events or a stream's end: closes when nothing more can come, and keeps timers armed.
+    pub(crate) fn settle(self: &Rc<Self>) {
+        if self.phase() != Phase::Open {
+            return;
+        }
+        let (is_closing, deadline) = self.peek(|codec| (codec.is_closing(), codec.deadline()));
+        if is_closing && self.stream_count() == 0 {
+            self.close_after_flush(false);
+        }
+        self.http.arm_connection(self, self.idle_deadline().min(deadline.unwrap_or(Tick::NEVER)));
+    }
+
+    /// A stream of this connection has ended; `is_broken`: before its request was complete.
+    pub(crate) fn after_stream(self: &Rc<Self>, is_broken: bool) {
+        self.active.set(self.http.worker().now());
+        let is_http1 = self.peek(|codec| codec.protocol()) != Protocol::Http2;
+        if is_http1 && is_broken && matches!(self.side, Side::Downstream(_)) {
+            // The rest of the request cannot be told from the next one.
+            self.close_after_flush(true);
+            return;
+        }
+        self.settle();
+        if is_http1 && self.is_open() {
+            // A pipelined request may be waiting.
+            self.wake_if_paused();
+        }
+    }
+
+    /// A timer entry of the connection has fired.
+    pub(crate) fn expire(self: &Rc<Self>) {
+        let now = self.http.worker().now();
+        if self.phase() == Phase::Lingering && self.linger_until.get() <= now {
+            self.side.note_delayed_close();
+            self.close_locally();
+            return;
+        }
+        if self.phase() != Phase::Open {
+            self.http.arm_connection(self, self.linger_until.get());
+            return;
+        }
+        let expired = self.codec(|codec| match codec.deadline() {
+            Some(at) if at <= now => codec.expire(now),
+            _ => Ok(()),
+        });
+        if let Err(error) = expired {
+            self.side.protocol_error(self, error);
+            return;
+        }
+        if self.idle_deadline() <= now {
+            self.side.note_idle_timeout();
+            self.begin_drain();
+            self.close_after_flush(false);
+            return;
+        }
+        self.settle();
+    }
+
+    /// Takes no new requests: GOAWAY, or `connection: close` with the next response.
+    pub(crate) fn begin_drain(self: &Rc<Self>) {
+        self.codec(|codec| codec.begin_drain());
+    }
+
+    fn idle_deadline(&self) -> Tick {
+        let timeout = self.side.idle_timeout();
+        if timeout.is_zero() || self.stream_count() > 0 { Tick::NEVER } else { self.active.get() + timeout }
+    }
+}

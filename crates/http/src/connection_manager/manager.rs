@@ -1,0 +1,97 @@
+//! One worker's half of a connection manager's configuration.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use nuncio_codec::{Codec, Role};
+use nuncio_network::Transport;
+use nuncio_stats::{Group, Local, Scope};
+use nuncio_telemetry::{Address, Connection as ConnectionInfo};
+
+use super::config::{CodecType, ConnectionManager};
+use super::{Connection, Downstream, ManagerStats, Side, driver};
+use crate::chain::Plan;
+use crate::filter::FactoryContext;
+use crate::http_worker::HttpWorker;
+use crate::route::RouteRef;
+use nuncio_message::Headers;
+
+/// What one worker uses of a connection manager. Owner: the worker; streams pin it.
+pub struct Manager {
+    pub(crate) config: Arc<ConnectionManager>,
+    pub(crate) stats: Local<ManagerStats>,
+    pub(crate) plan: Rc<Plan>,
+    http1: Rc<nuncio_codec::http1::Options>,
+    http2: Rc<nuncio_codec::http2::Options>,
+    is_draining: Cell<bool>,
+}
+
+impl Manager {
+    /// Builds the worker's half; `root` is the scope that `http.<stat_prefix>.` stands in.
+    pub fn build(http: &HttpWorker, config: &Arc<ConnectionManager>, root: &Scope) -> Rc<Self> {
+        let group: Group<ManagerStats> = ManagerStats::new(&root.scope(&format!("http.{}.", config.stat_prefix)));
+        let plan = Plan::build(&config.factories, &FactoryContext { worker: http.worker() });
+        Rc::new(Self {
+            stats: group.local(http.worker().index()),
+            plan: Rc::new(plan),
+            http1: Rc::new(config.http1.clone()),
+            http2: Rc::new(config.http2.clone()),
+            is_draining: Cell::new(false),
+            config: Arc::clone(config),
+        })
+    }
+
+    /// Takes over an accepted connection.
+    pub fn serve(
+        self: &Rc<Self>,
+        http: &Rc<HttpWorker>,
+        transport: Box<dyn Transport>,
+        local: SocketAddr,
+        remote: SocketAddr,
+    ) {
+        let (http1, http2, now) = (Rc::clone(&self.http1), Rc::clone(&self.http2), http.worker().now());
+        let codec = match self.config.codec_type {
+            CodecType::Auto => Codec::detect(http1, http2),
+            CodecType::Http1 => Codec::http1(Role::Server, http1, now),
+            CodecType::Http2 => Codec::http2(Role::Server, http2, now),
+        };
+        let info = Rc::new(ConnectionInfo {
+            id: HttpWorker::next_connection_id(),
+            local_address: Address::from(local),
+            remote_address: Address::from(remote),
+            direct_remote_address: Address::from(remote),
+            requested_server_name: None,
+            transport_failure_reason: None,
+            filter_chain_name: None,
+            listener_name: None,
+        });
+        self.stats.downstream_cx_total.inc();
+        self.stats.downstream_cx_active.inc();
+        let side = Side::Downstream(Downstream { manager: Rc::clone(self), is_remote_close: Cell::new(false) });
+        let connection = Connection::new(http, side, info, codec, transport);
+        http.worker().spawn(driver::run(connection));
+    }
+
+    pub(crate) fn find_route(&self, request: &Headers, random: u64) -> Option<RouteRef> {
+        RouteRef::find(&self.config.routes, request, random).ok()
+    }
+
+    pub(crate) fn count_response(&self, status: u16) {
+        let stats = &self.stats;
+        stats.downstream_rq_completed.inc();
+        match status / 100 {
+            1 => stats.downstream_rq_1xx.inc(),
+            2 => stats.downstream_rq_2xx.inc(),
+            3 => stats.downstream_rq_3xx.inc(),
+            4 => stats.downstream_rq_4xx.inc(),
+            5 => stats.downstream_rq_5xx.inc(),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.get()
+    }
+}

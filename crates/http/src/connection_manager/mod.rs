@@ -1,0 +1,26 @@
+//! The HTTP connection manager: from a connection's bytes to streams, and back.
+//!
+//! Before: the listener accepted the connection and chose this filter. Next: `driver.rs`, one connection; `stream.rs`,
+//! one request. Beside them: `sanitize.rs` (request heads), `respond.rs` (response heads), `timeouts.rs`.
+
+mod config;
+mod connection;
+mod core;
+mod driver;
+mod manager;
+mod respond;
+mod sanitize;
+mod side;
+mod stats;
+mod stream;
+mod timeouts;
+
+pub use config::{ConnectionManager, ParseContext};
+pub(crate) use config::{CommonOptions, codec_options_http1, codec_options_http2};
+pub use manager::Manager;
+pub(crate) use connection::{Connection, Phase, Same, Side};
+pub(crate) use core::{Core, Source};
+pub(crate) use driver::{run, Downstream};
+pub(crate) use stats::ManagerStats;
+pub(crate) use stream::{Event, Frame, Stream};
+pub(crate) use timeouts::Deadline;

@@ -1,0 +1,111 @@
+//! The end of the response direction: the head is made fit for the client, and goes to its codec.
+
+use std::rc::Rc;
+
+use nuncio_codec::Protocol;
+use nuncio_message::{Chunk, HeaderId, Headers};
+use nuncio_telemetry::Moment;
+
+use super::config::ServerHeader;
+use super::{Core, Source};
+use crate::chain::Terminal;
+use crate::sanitize_hop_by_hop;
+
+/// Sends what has passed the response filters downstream.
+pub(super) struct ToDownstream;
+
+impl Terminal for ToDownstream {
+    fn head(&mut self, core: &mut Core, end_stream: bool) {
+        let Some(mut headers) = core.response.take() else { return };
+        finish_head(&mut headers, core);
+        let end_stream = end_stream || core.is_head_request;
+        core.mark_response_started();
+        let now = core.now();
+        core.info.timing.mark(Moment::DownstreamSendBegin, now);
+        match &core.source {
+            Source::Connection { connection, id } => connection.send_head(*id, &headers, end_stream),
+            Source::None => {}
+        }
+        core.response = Some(headers);
+        if end_stream {
+            finish(core);
+        }
+    }
+
+    fn data(&mut self, core: &mut Core, data: Chunk, end_stream: bool) {
+        if core.is_over() {
+            return;
+        }
+        core.info.bytes_sent += data.len() as u64;
+        match &core.source {
+            Source::Connection { connection, id } => connection.send_data(*id, data, end_stream),
+            Source::None => {}
+        }
+        if end_stream {
+            finish(core);
+        }
+    }
+
+    fn trailers(&mut self, core: &mut Core) {
+        if core.is_over() {
+            return;
+        }
+        let Some(trailers) = core.response_trailers.take() else { return };
+        match &core.source {
+            Source::Connection { connection, id } => connection.send_trailers(*id, &trailers),
+            Source::None => {}
+        }
+        core.response_trailers = Some(trailers);
+        finish(core);
+    }
+}
+
+fn finish(core: &mut Core) {
+    let now = core.now();
+    core.info.timing.mark(Moment::DownstreamSendEnd, now);
+    core.end();
+}
+
+impl Core {
+    pub(super) fn send_informational(&mut self, headers: &Headers) {
+        self.manager.stats.downstream_rq_1xx.inc();
+        if let Source::Connection { connection, id } = &self.source {
+            connection.codec(|codec| codec.send_informational(*id, headers));
+        }
+    }
+}
+
+/// Hop-by-hop headers out, `date` and `server` in, `connection: close` when it is the last response.
+fn finish_head(headers: &mut Headers, core: &mut Core) {
+    let status = headers.status().unwrap_or(0);
+    core.info.response_code = Some(status);
+    let manager = Rc::clone(&core.manager);
+    manager.count_response(status);
+    let Source::Connection { connection, .. } = &core.source else { return };
+    let is_upgrade = status == 101;
+    sanitize_hop_by_hop::response(headers, is_upgrade);
+    if !headers.has(HeaderId::DATE) {
+        let wall = core.http.worker().clock().wall_micros();
+        core.http.dates().with(wall, |date| headers.push(HeaderId::DATE, date));
+    }
+    match manager.config.server_header {
+        ServerHeader::Overwrite => headers.set(HeaderId::SERVER, manager.config.server_name.as_bytes()),
+        ServerHeader::AppendIfAbsent if !headers.has(HeaderId::SERVER) => {
+            headers.push(HeaderId::SERVER, manager.config.server_name.as_bytes());
+        }
+        ServerHeader::AppendIfAbsent | ServerHeader::PassThrough => {}
+    }
+    if manager.config.always_set_request_id
+        && let Some(id) = core.request.get(HeaderId::X_REQUEST_ID)
+    {
+        headers.set(HeaderId::X_REQUEST_ID, id);
+    }
+    if !core.is_request_complete {
+        manager.stats.downstream_rq_response_before_rq_complete.inc();
+    }
+    let (protocol, asked) = connection.codec(|codec| (codec.protocol(), codec.close_requested()));
+    let is_last = asked || !core.is_request_complete || core.is_request_broken || manager.is_draining();
+    if protocol != Protocol::Http2 && is_last && !is_upgrade {
+        headers.set(HeaderId::CONNECTION, b"close");
+    }
+}

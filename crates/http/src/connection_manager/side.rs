@@ -1,0 +1,142 @@
+//! What differs between the two sides of the proxy: how a connection is counted, and what its end means.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use nuncio_codec::{ConnectionError, Protocol, ResetCause};
+
+use super::{Connection, Event, Side};
+use crate::router::UpstreamEnd;
+
+impl Side {
+    pub(super) fn buffer_limit(&self) -> usize {
+        match self {
+            Self::Downstream(side) => side.manager.config.buffer_limit_bytes,
+            Self::Upstream(side) => side.pool.cluster().config.buffer_limit_bytes as usize,
+        }
+    }
+
+    pub(super) fn idle_timeout(&self) -> Duration {
+        match self {
+            Self::Downstream(side) => side.manager.config.idle_timeout,
+            Self::Upstream(side) => side.pool.options().idle_timeout,
+        }
+    }
+
+    pub(super) fn count_read(&self, bytes: usize) {
+        match self {
+            Self::Downstream(side) => side.manager.stats.downstream_cx_rx_bytes_total.add(bytes as u64),
+            Self::Upstream(side) => side.pool.stats().upstream_cx_rx_bytes_total.add(bytes as u64),
+        }
+    }
+
+    pub(crate) fn count_written(&self, bytes: usize) {
+        match self {
+            Self::Downstream(side) => side.manager.stats.downstream_cx_tx_bytes_total.add(bytes as u64),
+            Self::Upstream(side) => side.pool.stats().upstream_cx_tx_bytes_total.add(bytes as u64),
+        }
+    }
+
+    pub(super) fn note_remote_close(&self) {
+        match self {
+            Self::Downstream(side) => side.is_remote_close.set(true),
+            Self::Upstream(side) => side.is_remote_close.set(true),
+        }
+    }
+
+    pub(super) fn note_local_close(&self) {}
+
+    pub(super) fn note_delayed_close(&self) {
+        if let Self::Downstream(side) = self {
+            side.manager.stats.downstream_cx_delayed_close_timeout.inc();
+        }
+    }
+
+    pub(super) fn note_idle_timeout(&self) {
+        match self {
+            Self::Downstream(side) => side.manager.stats.downstream_cx_idle_timeout.inc(),
+            Self::Upstream(side) => side.pool.stats().upstream_cx_idle_timeout.inc(),
+        }
+    }
+
+    pub(super) fn reset_event(&self, cause: ResetCause) -> Event {
+        match self {
+            Self::Downstream(_) => Event::DownstreamReset(cause),
+            Self::Upstream(_) => Event::UpstreamReset(UpstreamEnd::Reset(cause)),
+        }
+    }
+
+    /// The codec cannot go on: its streams end with the error as their cause.
+    pub(super) fn protocol_error(&self, connection: &Rc<Connection>, error: ConnectionError) {
+        match self {
+            Self::Downstream(side) => side.manager.stats.downstream_cx_protocol_error.inc(),
+            Self::Upstream(side) => side.pool.stats().upstream_cx_protocol_error.inc(),
+        }
+        for (_, key) in connection.take_streams() {
+            connection.http.post(key, self.reset_event(ResetCause::Protocol(error.details)));
+        }
+        connection.close_after_flush(false);
+    }
+
+    pub(super) fn going_away(&self, connection: &Rc<Connection>) {
+        if let Self::Upstream(side) = self {
+            side.pool.leave(connection);
+        }
+    }
+
+    pub(super) fn capacity_changed(&self, connection: &Rc<Connection>) {
+        if let Self::Upstream(side) = self {
+            side.pool.capacity_changed(connection);
+        }
+    }
+
+    /// The connection is closed.
+    pub(super) fn closed(&self, connection: &Rc<Connection>, had_streams: bool) {
+        match self {
+            Self::Downstream(side) => {
+                let stats = &side.manager.stats;
+                let is_remote = side.is_remote_close.get();
+                stats.downstream_cx_active.dec();
+                stats.downstream_cx_destroy.inc();
+                if is_remote {
+                    stats.downstream_cx_destroy_remote.inc();
+                } else {
+                    stats.downstream_cx_destroy_local.inc();
+                }
+                if had_streams {
+                    stats.downstream_cx_destroy_active_rq.inc();
+                    if is_remote {
+                        stats.downstream_cx_destroy_remote_active_rq.inc();
+                    } else {
+                        stats.downstream_cx_destroy_local_active_rq.inc();
+                    }
+                }
+                let lived = connection.http.worker().now() - connection.opened;
+                stats.downstream_cx_length_ms.record(lived.as_millis() as u64);
+                match connection.protocol_counted() {
+                    Some(Protocol::Http2) => stats.downstream_cx_http2_active.dec(),
+                    Some(Protocol::Http10 | Protocol::Http11) => stats.downstream_cx_http1_active.dec(),
+                    None => {}
+                }
+            }
+            Self::Upstream(side) => side.closed(connection, had_streams),
+        }
+    }
+
+    /// The first event told the version.
+    pub(super) fn count_protocol(&self, protocol: Protocol) {
+        if let Self::Downstream(side) = self {
+            let stats = &side.manager.stats;
+            match protocol {
+                Protocol::Http2 => {
+                    stats.downstream_cx_http2_total.inc();
+                    stats.downstream_cx_http2_active.inc();
+                }
+                Protocol::Http10 | Protocol::Http11 => {
+                    stats.downstream_cx_http1_total.inc();
+                    stats.downstream_cx_http1_active.inc();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The request path: connection manager, streams, filter chain, routes, router.
+//!
+//! One step a file, in the order in which a request meets them: `connection_manager/driver.rs` → `stream.rs` →
+//! `chain/iterate.rs` → `route/table.rs` → `router/mod.rs` → `router/pool.rs`, and back the same way.
+
+mod chain;
+mod connection_manager;
+mod date;
+mod filter;
+mod http_worker;
+mod local_reply;
+pub mod route;
+mod router;
+mod sanitize_hop_by_hop;
+mod sleep;
+mod streams;
+mod wake;
+
+pub use chain::StreamCx;
+pub use connection_manager::{ConnectionManager, Manager, ParseContext};
+pub use filter::{
+    DataStatus, Direction, FactoryContext, FilterFactory, FilterLocal, HeadersStatus, HttpFilter, Interest, LocalReply,
+    PerRoute, Resume, TrailersStatus,
+};
+pub use http_worker::{Census, HttpWorker};
+pub use router::options::UpstreamOptions;
+pub use sleep::Sleep;

@@ -1,0 +1,135 @@
+//! The route that was found for a stream, with the table that it stands in.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use nuncio_message::HeaderMapKind;
+use nuncio_message::Headers;
+
+use super::action::ClusterSpecifier;
+use super::entry::Levels;
+use super::entry::Route;
+use super::header_mutations::HeaderMutations;
+use super::per_filter::FilterOverride;
+use super::per_filter::PerFilter;
+use super::table::Miss;
+use super::table::MutationOrder;
+use super::table::RouteKey;
+use super::table::Table;
+use super::virtual_host::VirtualHost;
+use super::weighted::WeightedCluster;
+
+/// A stream's hold on its route: it pins the table, so that an update in between changes nothing for the stream.
+#[derive(Clone)]
+pub struct RouteRef {
+    table: Arc<Table>,
+    key: RouteKey,
+    /// Index of the weighted cluster that was picked.
+    weighted: Option<u32>,
+}
+
+impl RouteRef {
+    /// Finds the route of a request and, if its clusters have weights, picks one. `random` decides about both.
+    ///
+    /// # Errors
+    /// When there is no route.
+    pub fn find(table: &Arc<Table>, headers: &Headers, random: u64) -> Result<Self, Miss> {
+        let key = table.find(headers, random)?;
+        let weighted = match table.route(key).forward().map(|forward| &forward.cluster) {
+            Some(ClusterSpecifier::Weighted(clusters)) => Some(clusters.pick(headers, random) as u32),
+            Some(ClusterSpecifier::Cluster(_) | ClusterSpecifier::Header(_)) | None => None,
+        };
+        Ok(Self { table: Arc::clone(table), key, weighted })
+    }
+
+    /// The route.
+    pub fn route(&self) -> &Route {
+        self.table.route(self.key)
+    }
+
+    /// The virtual host of the route.
+    pub fn virtual_host(&self) -> &VirtualHost {
+        self.table.virtual_host(self.key)
+    }
+
+    /// The table of the route.
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The weighted cluster that was picked, if the route has such.
+    pub fn weighted_cluster(&self) -> Option<&WeightedCluster> {
+        match &self.route().forward()?.cluster {
+            ClusterSpecifier::Weighted(clusters) => clusters.clusters().get(self.weighted? as usize),
+            ClusterSpecifier::Cluster(_) | ClusterSpecifier::Header(_) => None,
+        }
+    }
+
+    /// The name of the route, for access logs.
+    pub fn route_name(&self) -> Option<Arc<str>> {
+        self.route().name.clone()
+    }
+
+    /// The name of the virtual host, for access logs.
+    pub fn virtual_host_name(&self) -> Option<Arc<str>> {
+        Some(Arc::clone(&self.virtual_host().name))
+    }
+
+    /// What the route says about the filter with this name: the most specific level that says anything.
+    pub fn filter_override(&self, filter: &str) -> Option<&FilterOverride> {
+        self.filter_levels().into_iter().rev().flatten().find_map(|level| level.find(filter))
+    }
+
+    /// All configurations for the filter with this name, the least specific first.
+    pub fn per_filter(&self, filter: &str) -> Vec<Arc<dyn Any + Send + Sync>> {
+        let config = |level: &PerFilter| match level.find(filter) {
+            Some(FilterOverride::Config(config)) => Some(Arc::clone(config)),
+            Some(FilterOverride::Disabled | FilterOverride::Enabled) | None => None,
+        };
+        self.filter_levels().into_iter().flatten().filter_map(config).collect()
+    }
+
+    /// Makes the changes of all levels to a request's head, in Envoy's order.
+    pub fn change_request_headers(&self, headers: &mut Headers) {
+        let own = self.weighted_cluster().map(|cluster| &cluster.request_headers);
+        let route = &self.route().request_headers;
+        let (host, table) = (&self.virtual_host().request_headers, &self.table.request_headers);
+        for level in own.into_iter().chain(self.ordered([route, host, table])) {
+            level.apply(headers, HeaderMapKind::Request);
+        }
+    }
+
+    /// Makes the changes of all levels to a response's head, in Envoy's order.
+    pub fn change_response_headers(&self, headers: &mut Headers) {
+        let own = self.weighted_cluster().map(|cluster| &cluster.response_headers);
+        let route = &self.route().response_headers;
+        let (host, table) = (&self.virtual_host().response_headers, &self.table.response_headers);
+        for level in own.into_iter().chain(self.ordered([route, host, table])) {
+            level.apply(headers, HeaderMapKind::Response);
+        }
+    }
+
+    /// The levels above in the order in which they are applied; the weighted cluster always comes before them.
+    fn ordered<'m>(&self, levels: [&'m HeaderMutations; 3]) -> impl Iterator<Item = &'m HeaderMutations> + use<'m> {
+        let [route, host, table] = levels;
+        let ordered = match (self.route().levels, self.table.order) {
+            (Levels::RouteOnly, _) => [Some(route), None, None],
+            (Levels::All, MutationOrder::LeastSpecificWins) => [Some(route), Some(host), Some(table)],
+            (Levels::All, MutationOrder::MostSpecificWins) => [Some(table), Some(host), Some(route)],
+        };
+        ordered.into_iter().flatten()
+    }
+
+    /// The least specific first.
+    fn filter_levels(&self) -> [Option<&PerFilter>; 4] {
+        let route = self.route();
+        let weighted = self.weighted_cluster().map(|cluster| &cluster.per_filter);
+        match route.levels {
+            Levels::RouteOnly => [None, None, Some(&route.per_filter), weighted],
+            Levels::All => {
+                let host = &self.virtual_host().per_filter;
+                [Some(&self.table.per_filter), Some(host), Some(&route.per_filter), weighted]
+            }
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! The router: the end of the request direction. It acts on the route, and tries upstream hosts until one answers.
+//!
+//! Before: the request has passed all filters. Next: `pool.rs` gives the attempt a connection. Responses come back
+//! through [`Router::response`].
+
+pub(crate) mod options;
+pub(crate) mod pool;
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nuncio_codec::{ErrorCode, ResetCause, StreamId};
+use nuncio_message::{Buffer, Chunk, HeaderId};
+use nuncio_telemetry::{Address, ClusterNames, HostDescription, Moment, ResponseFlag};
+use nuncio_upstream::{BreakerSlot, PickContext, Resource};
+
+use crate::chain::Terminal;
+use crate::connection_manager::{Connection, Core, Deadline, Frame};
+use crate::filter::LocalReply;
+use crate::route::{Action, ClusterSpecifier, Forward, WeightedTarget};
+use pool::{Acquired, HostPool, Ticket};
+
+/// Base of the pause before a retry, doubled each time; the pause is a random part of it.
+const RETRY_BASE: Duration = Duration::from_millis(25);
+const RETRY_CAP: Duration = Duration::from_millis(250);
+
+/// How an attempt ended before the response was complete.
+#[derive(Clone, Debug)]
+pub(crate) enum UpstreamEnd {
+    /// The codec or the peer ended it.
+    Reset(ResetCause),
+    /// No connection could be made.
+    ConnectFailed(Cow<'static, str>),
+    /// None could be made in time.
+    ConnectTimeout,
+}
+
+/// The router's part of a stream. Owner: the stream; reused.
+#[derive(Default)]
+pub(crate) struct Router {
+    attempt: Option<Attempt>,
+    attempts: u32,
+    retries_left: u32,
+    retry_on: crate::route::RetryOn,
+    /// Request body that no connection has taken yet, or that a retry may need again.
+    body: Buffer,
+    is_request_complete: bool,
+    is_response_started: bool,
+    per_retry: Option<BreakerSlot>,
+}
+
+/// One try.
+struct Attempt {
+    number: u32,
+    pool: Rc<HostPool>,
+    state: State,
+    /// Response bytes received whose credit has not been given back.
+    unreleased: u32,
+    _active: Option<BreakerSlot>,
+}
+
+enum State {
+    Waiting(Ticket),
+    Sending { connection: Rc<Connection>, id: StreamId },
+}
+
+impl Terminal for Router {
+    fn head(&mut self, core: &mut Core, end_stream: bool) {
+        self.is_request_complete = end_stream;
+        core.manager.stats.rq_total.inc();
+        let Some(route) = core.route_ref().cloned() else {
+            core.manager.stats.no_route.inc();
+            core.info.flags.set(ResponseFlag::NoRouteFound);
+            core.reply(LocalReply::new(404, "", "route_not_found"));
+            return;
+        };
+        match route.route().action() {
+            Action::Forward(forward) => self.forward(&route, forward, core),
+            Action::Redirect(redirect) => {
+                core.manager.stats.rq_redirect.inc();
+                let mut reply = LocalReply::new(redirect.status, "", "direct_response");
+                reply.headers.push(("location", route.route().location(redirect, &core.request)));
+                core.reply(reply);
+            }
+            Action::DirectResponse(direct) => {
+                core.manager.stats.rq_direct_response.inc();
+                let mut reply = LocalReply::new(direct.status, "", "direct_response");
+                reply.body = direct.body.to_vec();
+                core.reply(reply);
+            }
+        }
+    }
+
+    fn data(&mut self, core: &mut Core, data: Chunk, end_stream: bool) {
+        self.is_request_complete |= end_stream;
+        match &self.attempt {
+            Some(Attempt { state: State::Sending { connection, id }, .. }) => {
+                connection.send_data(*id, data, end_stream);
+            }
+            Some(_) => self.body.push(data),
+            None => core.release_request(data.len() as u32),
+        }
+        if end_stream {
+            self.request_sent(core);
+        }
+    }
+
+    fn trailers(&mut self, core: &mut Core) {
+        self.is_request_complete = true;
+        if let Some(Attempt { state: State::Sending { connection, id }, .. }) = &self.attempt
+            && let Some(trailers) = &core.request_trailers
+        {
+            connection.send_trailers(*id, trailers);
+        }
+        self.request_sent(core);
+    }
+}
+
+impl Router {
+    fn forward(&mut self, route: &crate::route::RouteRef, forward: &Forward, core: &mut Core) {
+        let slot = match (&forward.cluster, route.weighted_cluster().map(|weighted| &weighted.target)) {
+            (ClusterSpecifier::Cluster(slot), _) | (_, Some(WeightedTarget::Cluster(slot))) => Some(Arc::clone(slot)),
+            (ClusterSpecifier::Header(name), _) | (_, Some(WeightedTarget::Header(name))) => {
+                let named = core.request.get_by_name(name).and_then(|name| std::str::from_utf8(name).ok());
+                named.and_then(|name| core.http.registry().find(name))
+            }
+            (ClusterSpecifier::Weighted(_), None) => None,
+        };
+        let Some(cluster) = slot.and_then(|slot| core.http.cluster(&slot)) else {
+            core.manager.stats.no_cluster.inc();
+            core.info.flags.set(ResponseFlag::NoClusterFound);
+            core.reply(LocalReply::new(forward.cluster_not_found_status, "", "cluster_not_found"));
+            return;
+        };
+        cluster.stats().total_match_count.inc();
+        core.info.upstream.cluster = Some(Arc::clone(cluster.names()));
+        route.change_request_headers(&mut core.request);
+        if let Some(path) = route.route().rewritten_path(&core.request) {
+            let old = core.request.get(HeaderId::PATH).unwrap_or_default().to_vec();
+            core.request.set(HeaderId::X_ENVOY_ORIGINAL_PATH, &old);
+            core.request.set(HeaderId::PATH, &path);
+        }
+        if let Some(timeout) = forward.timeout {
+            core.request.set_number(HeaderId::X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, timeout.as_millis() as u64);
+        }
+        if let Some(retry) = &forward.retry {
+            (self.retry_on, self.retries_left) = (retry.retry_on, retry.num_retries);
+        }
+        if self.is_request_complete {
+            self.request_sent(core);
+        }
+        self.try_host(&cluster, forward.priority, core);
+    }
+
+    /// The route's timeout counts from the end of the request.
+    fn request_sent(&self, core: &mut Core) {
+        let timeout = core.route().and_then(crate::route::Route::forward).and_then(|forward| forward.timeout);
+        if let Some(timeout) = timeout.filter(|timeout| !timeout.is_zero()) {
+            core.set_timeout(Deadline::Route, timeout);
+        }
+    }
+
+    /// Picks a host and asks its pool for a connection.
+    fn try_host(&mut self, cluster: &Rc<pool::ClusterLocal>, priority: nuncio_upstream::RoutingPriority, core: &mut Core) {
+        let random = core.http.worker().random();
+        let Some(pool) = cluster.pick(priority, &PickContext { random }) else {
+            cluster.stats().upstream_cx_none_healthy.inc();
+            core.info.flags.set(ResponseFlag::NoHealthyUpstream);
+            core.reply(LocalReply::new(503, "no healthy upstream", "no_healthy_upstream"));
+            return;
+        };
+        self.attempts += 1;
+        core.info.upstream.attempt_count = self.attempts;
+        core.info.upstream.host = Some(Arc::clone(pool.host()) as Arc<dyn HostDescription>);
+        let number = self.attempts;
+        match pool.acquire(core.key, number) {
+            Acquired::Ready(connection) => {
+                self.attempt = Some(Attempt::new(number, pool, State::Waiting(Ticket::NONE)));
+                self.pool_ready(number, &connection, core);
+            }
+            Acquired::Waiting(ticket) => self.attempt = Some(Attempt::new(number, pool, State::Waiting(ticket))),
+            Acquired::Overflow => {
+                core.info.flags.set(ResponseFlag::UpstreamOverflow);
+                let mut reply = connect_error("overflow", "upstream_reset_before_response_started{overflow}");
+                reply.headers.push(("x-envoy-overloaded", b"true".to_vec()));
+                core.reply(reply);
+            }
+        }
+    }
+
+    pub(crate) fn is_attempt(&self, number: u32) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| attempt.number == number)
+    }
+
+    /// The attempt has a connection: everything that is there of the request goes out.
+    pub(crate) fn pool_ready(&mut self, number: u32, connection: &Rc<Connection>, core: &mut Core) {
+        let Some(attempt) = self.attempt.as_mut().filter(|attempt| attempt.number == number) else {
+            // The attempt was given up meanwhile; somebody else may have the connection.
+            HostPool::give_back(connection);
+            return;
+        };
+        let Some(id) = connection.codec(|codec| codec.open()) else {
+            let pool = Rc::clone(&attempt.pool);
+            attempt.state = State::Waiting(pool.wait_again(core.key, number));
+            return;
+        };
+        connection.attach(id, core.key);
+        attempt._active = Some(attempt.pool.begin_request());
+        core.info.upstream.local_address = Some(connection.info.local_address.clone());
+        core.info.upstream.remote_address = Some(connection.info.remote_address.clone());
+        core.info.upstream.connection_id = connection.info.id;
+        let now = core.now();
+        core.info.timing.mark(Moment::UpstreamSendBegin, now);
+        let has_trailers = core.request_trailers.is_some();
+        let ends = self.is_request_complete && !has_trailers;
+        connection.send_head(id, &core.request, ends && self.body.is_empty());
+        while let Some(piece) = self.body.pop() {
+            let is_last = ends && self.body.is_empty();
+            connection.send_data(id, piece, is_last);
+        }
+        if self.is_request_complete
+            && let Some(trailers) = &core.request_trailers
+        {
+            connection.send_trailers(id, trailers);
+        }
+        attempt.state = State::Sending { connection: Rc::clone(connection), id };
+        HostPool::settle(connection);
+    }
+
+    /// A frame of the response; what of it goes on to the filters.
+    pub(crate) fn response(&mut self, frame: Frame, core: &mut Core) -> Option<Frame> {
+        let attempt = self.attempt.as_mut()?;
+        let now = core.now();
+        match frame {
+            Frame::Informational(headers) => Some(Frame::Informational(headers)),
+            Frame::Head { mut headers, end_stream } => {
+                let status = headers.status().unwrap_or(0);
+                attempt.pool.count_response(status);
+                self.is_response_started = true;
+                core.info.timing.mark(Moment::UpstreamReceiveBegin, now);
+                core.info.response_code_details = Some(Cow::Borrowed("via_upstream"));
+                if let Some(sent) = core.info.timing.at(Moment::UpstreamSendBegin) {
+                    let took = (now - sent).as_millis() as u64;
+                    headers.set_number(HeaderId::X_ENVOY_UPSTREAM_SERVICE_TIME, took);
+                }
+                if let Some(route) = core.route_ref() {
+                    route.change_response_headers(&mut headers);
+                }
+                core.deadlines.clear(Deadline::PerTry);
+                if end_stream {
+                    self.response_complete(core);
+                }
+                Some(Frame::Head { headers, end_stream })
+            }
+            Frame::Data { data, end_stream } => {
+                attempt.unreleased += data.len() as u32;
+                if end_stream {
+                    self.response_complete(core);
+                }
+                Some(Frame::Data { data, end_stream })
+            }
+            Frame::Trailers(trailers) => {
+                self.response_complete(core);
+                Some(Frame::Trailers(trailers))
+            }
+        }
+    }
+
+    fn response_complete(&mut self, core: &mut Core) {
+        core.deadlines.clear(Deadline::Route);
+        let Some(attempt) = self.attempt.take() else { return };
+        let now = core.now();
+        core.info.timing.mark(Moment::UpstreamReceiveEnd, now);
+        if let Some(sent) = core.info.timing.at(Moment::UpstreamSendBegin) {
+            attempt.pool.stats().upstream_rq_time.record((now - sent).as_millis() as u64);
+        }
+        attempt.finish(self.is_request_complete);
+    }
+
+    /// Body bytes of the response have left: credit goes back to the host.
+    pub(crate) fn release(&mut self, bytes: u32) {
+        let Some(attempt) = &mut self.attempt else { return };
+        let bytes = bytes.min(attempt.unreleased);
+        attempt.unreleased -= bytes;
+        if let (State::Sending { connection, id }, true) = (&attempt.state, bytes > 0) {
+            connection.release(*id, bytes);
+        }
+    }
+
+    pub(crate) fn resume(&mut self, _filter: u8, _core: &mut Core) {}
+
+    /// Gives the attempt up, if there is one.
+    pub(crate) fn abandon(&mut self, core: &mut Core, code: ErrorCode) {
+        core.deadlines.clear(Deadline::Route);
+        core.deadlines.clear(Deadline::Retry);
+        if let Some(attempt) = self.attempt.take() {
+            attempt.abandon(code);
+        }
+        let left = self.body.len() as u32;
+        self.body.clear();
+        core.release_request(left);
+    }
+
+    pub(crate) fn time_out(&mut self, deadline: Deadline, core: &mut Core) {
+        match deadline {
+            Deadline::Retry => self.retry(core),
+            _ => {
+                if let Some(attempt) = &self.attempt {
+                    attempt.pool.note_timeout();
+                }
+                self.abandon(core, ErrorCode::CANCEL);
+                core.info.flags.set(ResponseFlag::UpstreamRequestTimeout);
+                core.reply(LocalReply::new(504, "upstream request timeout", "response_timeout"));
+            }
+        }
+    }
+
+    /// The upstream side is gone: try again, answer, or cut the response off.
+    pub(crate) fn upstream_gone(&mut self, end: UpstreamEnd, core: &mut Core) {
+        let Some(attempt) = self.attempt.take() else { return };
+        let was_sending = matches!(attempt.state, State::Sending { .. });
+        attempt.lost();
+        if self.is_response_started {
+            core.info.flags.set(end.flag());
+            core.info.response_code_details =
+                Some(Cow::Owned(format!("upstream_reset_after_response_started{{{}}}", end.detail())));
+            core.manager.stats.rq_reset_after_downstream_response_started.inc();
+            core.actions.is_reset = true;
+            return;
+        }
+        let is_retriable = match end {
+            UpstreamEnd::ConnectFailed(_) | UpstreamEnd::ConnectTimeout => {
+                self.retry_on.connect_failure || self.retry_on.reset_before_request
+            }
+            UpstreamEnd::Reset(_) => self.retry_on.reset_before_request && !was_sending,
+        };
+        if is_retriable && self.retries_left > 0 {
+            self.retries_left -= 1;
+            let base = RETRY_BASE.saturating_mul(1 << self.attempts.min(8)).min(RETRY_CAP);
+            let pause = core.http.worker().random().below(base.as_millis() as u64);
+            core.set_timeout(Deadline::Retry, Duration::from_millis(pause));
+            return;
+        }
+        core.info.flags.set(end.flag());
+        if let UpstreamEnd::ConnectFailed(reason) = &end {
+            core.info.upstream.transport_failure_reason = Some(reason.clone());
+        }
+        let details = format!("upstream_reset_before_response_started{{{}}}", end.detail());
+        let mut reply = connect_error(end.reason(), "");
+        reply.status = if matches!(end, UpstreamEnd::Reset(ResetCause::Protocol(_))) { 502 } else { 503 };
+        reply.details = Cow::Owned(details);
+        core.reply(reply);
+    }
+
+    fn retry(&mut self, core: &mut Core) {
+        let Some(route) = core.route_ref().cloned() else { return };
+        let Some(forward) = route.route().forward() else { return };
+        if let ClusterSpecifier::Cluster(slot) = &forward.cluster
+            && let Some(cluster) = core.http.cluster(slot)
+        {
+            cluster.stats().upstream_rq_retry.inc();
+            self.per_retry = Some(cluster.take(forward.priority, Resource::Retries));
+            self.try_host(&cluster, forward.priority, core);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self { body: std::mem::take(&mut self.body), ..Self::default() };
+        self.body.clear();
+    }
+}
+
+impl UpstreamEnd {
+    fn flag(&self) -> ResponseFlag {
+        match self {
+            Self::ConnectFailed(_) | Self::ConnectTimeout => ResponseFlag::UpstreamConnectionFailure,
+            Self::Reset(ResetCause::Protocol(_)) => ResponseFlag::UpstreamProtocolError,
+            Self::Reset(ResetCause::ConnectionTermination) => ResponseFlag::UpstreamConnectionTermination,
+            Self::Reset(ResetCause::Remote(_) | ResetCause::RemoteRefused | ResetCause::FlushTimeout) => {
+                ResponseFlag::UpstreamRemoteReset
+            }
+        }
+    }
+
+    /// The words of Envoy's body.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::ConnectFailed(_) => "remote connection failure",
+            Self::ConnectTimeout => "connection timeout",
+            Self::Reset(ResetCause::Protocol(_)) => "protocol error",
+            Self::Reset(ResetCause::ConnectionTermination) => "connection termination",
+            Self::Reset(ResetCause::RemoteRefused) => "remote refused stream reset",
+            Self::Reset(ResetCause::Remote(_) | ResetCause::FlushTimeout) => "remote reset",
+        }
+    }
+
+    /// What stands in the response code details.
+    fn detail(&self) -> String {
+        match self {
+            Self::ConnectFailed(reason) => format!("remote_connection_failure|{}", reason.replace(' ', "_")),
+            _ => self.reason().replace(' ', "_"),
+        }
+    }
+}
+
+fn connect_error(reason: &str, details: &'static str) -> LocalReply {
+    let body = format!("upstream connect error or disconnect/reset before headers. reset reason: {reason}");
+    LocalReply::new(503, &body, details)
+}
+
+impl Attempt {
+    fn new(number: u32, pool: Rc<HostPool>, state: State) -> Self {
+        Self { number, pool, state, unreleased: 0, _active: None }
+    }
+
+    /// The response is complete.
+    fn finish(self, is_request_complete: bool) {
+        self.pool.end_request(self._active.is_some());
+        if let State::Sending { connection, id } = &self.state {
+            if self.unreleased > 0 {
+                connection.release(*id, self.unreleased);
+            }
+            if is_request_complete {
+                connection.detach(*id);
+                HostPool::settle(connection);
+                connection.after_stream(false);
+            } else {
+                connection.reset(*id, ErrorCode::NO_ERROR);
+                connection.after_stream(true);
+            }
+        }
+    }
+
+    fn abandon(self, code: ErrorCode) {
+        self.pool.end_request(self._active.is_some());
+        match self.state {
+            State::Waiting(ticket) => self.pool.cancel(ticket),
+            State::Sending { connection, id } => {
+                if self.unreleased > 0 {
+                    connection.release(id, self.unreleased);
+                }
+                connection.reset(id, code);
+                self.pool.stats().upstream_rq_tx_reset.inc();
+                connection.after_stream(true);
+            }
+        }
+    }
+
+    /// The connection or the stream ended by itself.
+    fn lost(self) {
+        self.pool.end_request(self._active.is_some());
+        if let State::Sending { connection, id } = &self.state {
+            connection.detach(*id);
+            if self.unreleased > 0 {
+                connection.release(*id, self.unreleased);
+            }
+            self.pool.stats().upstream_rq_rx_reset.inc();
+            connection.after_stream(false);
+        }
+    }
+}
+
+/// The peer's address of an upstream connection, for logs.
+pub(crate) fn address(socket: std::net::SocketAddr) -> Address {
+    Address::from(socket)
+}
+
+/// The names of a cluster as logs print them.
+pub(crate) fn names(config: &nuncio_upstream::ClusterConfig) -> Arc<ClusterNames> {
+    let observability_name = Arc::from(config.stat_name.as_str());
+    Arc::new(ClusterNames { name: Arc::clone(&config.name), observability_name })
+}

@@ -1,0 +1,413 @@
+//! A worker's connections to the hosts of a cluster.
+//!
+//! Before: the router picked a host. Next: the connection's driver, and its codec.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use nuncio_codec::{Codec, Role};
+use nuncio_stats::Local;
+use nuncio_telemetry::{Address, ClusterNames, Connection as ConnectionInfo};
+use nuncio_upstream::{
+    BreakerSlot, Cluster, Host, HostLocal, LoadBalancer, PickContext, Pool, Resource, RoundRobin, RoutingPriority,
+    TrafficStats, Waiting,
+};
+
+use super::UpstreamEnd;
+use super::options::UpstreamOptions;
+use crate::connection_manager::{Connection, Event, Same, Side, run};
+use crate::http_worker::HttpWorker;
+use crate::streams::StreamKey;
+
+/// One worker's half of a cluster. Owner: the worker.
+pub(crate) struct ClusterLocal {
+    http: Weak<HttpWorker>,
+    cluster: Arc<Cluster>,
+    stats: Local<TrafficStats>,
+    names: Arc<ClusterNames>,
+    balancer: RoundRobin,
+    /// By host and priority.
+    pools: RefCell<Vec<Option<Rc<HostPool>>>>,
+}
+
+/// One worker's connections to one host, for one priority.
+pub(crate) struct HostPool {
+    http: Weak<HttpWorker>,
+    cluster: Arc<Cluster>,
+    stats: Local<TrafficStats>,
+    host: HostLocal,
+    priority: RoutingPriority,
+    options: Arc<UpstreamOptions>,
+    pool: RefCell<Pool<Same, (StreamKey, u32, BreakerSlot)>>,
+}
+
+/// The upstream side of a connection.
+pub(crate) struct Upstream {
+    pub(crate) pool: Rc<HostPool>,
+    pub(crate) is_remote_close: Cell<bool>,
+    is_ready: Cell<bool>,
+    streams_served: Cell<u64>,
+    _slot: BreakerSlot,
+}
+
+/// A place in the queue of a pool.
+#[derive(Clone, Copy)]
+pub(crate) struct Ticket(Option<Waiting>);
+
+impl Ticket {
+    pub(crate) const NONE: Self = Self(None);
+}
+
+/// What a pool has for a request.
+pub(crate) enum Acquired {
+    Ready(Rc<Connection>),
+    Waiting(Ticket),
+    Overflow,
+}
+
+impl ClusterLocal {
+    pub(crate) fn new(http: Weak<HttpWorker>, cluster: Arc<Cluster>) -> Self {
+        let worker = http.upgrade().map_or(nuncio_worker::WorkerIndex::MAIN, |http| http.worker().index());
+        Self {
+            http,
+            stats: cluster.stats.local(worker),
+            names: super::names(&cluster.config),
+            cluster,
+            balancer: RoundRobin::default(),
+            pools: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> &Local<TrafficStats> {
+        &self.stats
+    }
+
+    pub(crate) fn names(&self) -> &Arc<ClusterNames> {
+        &self.names
+    }
+
+    pub(crate) fn take(&self, priority: RoutingPriority, resource: Resource) -> BreakerSlot {
+        let worker = self.http.upgrade().map_or(nuncio_worker::WorkerIndex::MAIN, |http| http.worker().index());
+        self.cluster.breakers(priority).take(resource, worker)
+    }
+
+    /// Picks a host and gives its pool; `None` when there is no host.
+    pub(crate) fn pick(&self, priority: RoutingPriority, cx: &PickContext<'_>) -> Option<Rc<HostPool>> {
+        let hosts = self.cluster.hosts();
+        let host = self.balancer.pick(hosts, cx)?;
+        let at = host * 2 + priority as usize;
+        let mut pools = self.pools.borrow_mut();
+        if pools.len() <= at {
+            pools.resize_with(hosts.hosts().len() * 2, || None);
+        }
+        let pool = pools[at].get_or_insert_with(|| {
+            let http = self.http.upgrade();
+            let worker = http.map_or(nuncio_worker::WorkerIndex::MAIN, |http| http.worker().index());
+            Rc::new(HostPool {
+                http: self.http.clone(),
+                stats: self.cluster.stats.local(worker),
+                host: hosts.hosts()[host].local(worker),
+                priority,
+                options: Arc::clone(&self.cluster.config.http).downcast().unwrap_or_default(),
+                cluster: Arc::clone(&self.cluster),
+                pool: RefCell::default(),
+            })
+        });
+        Some(Rc::clone(pool))
+    }
+}
+
+impl HostPool {
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        self.host.host()
+    }
+
+    pub(crate) fn stats(&self) -> &Local<TrafficStats> {
+        &self.stats
+    }
+
+    pub(crate) fn options(&self) -> &UpstreamOptions {
+        &self.options
+    }
+
+    fn http(&self) -> Rc<HttpWorker> {
+        self.http.upgrade().expect("pools are dropped before their worker's state")
+    }
+
+    fn take(&self, resource: Resource) -> BreakerSlot {
+        self.cluster.breakers(self.priority).take(resource, self.http().worker().index())
+    }
+
+    /// A connection that can take the request now, or a place in the queue.
+    pub(crate) fn acquire(self: &Rc<Self>, key: StreamKey, attempt: u32) -> Acquired {
+        let breakers = self.cluster.breakers(self.priority);
+        let ready = self.pool.borrow_mut().take_ready();
+        if let Some(Same(connection)) = ready {
+            if breakers.allows(Resource::Requests) {
+                Upstream::of(&connection).is_ready.set(false);
+                return Acquired::Ready(connection);
+            }
+            self.pool.borrow_mut().put_ready(Same(connection));
+            self.stats.upstream_rq_pending_overflow.inc();
+            return Acquired::Overflow;
+        }
+        if !breakers.allows(Resource::PendingRequests) {
+            self.stats.upstream_rq_pending_overflow.inc();
+            return Acquired::Overflow;
+        }
+        self.stats.upstream_rq_pending_total.inc();
+        Acquired::Waiting(self.wait_again(key, attempt))
+    }
+
+    /// Queues a request, and makes a connection for it if one may be made.
+    pub(crate) fn wait_again(self: &Rc<Self>, key: StreamKey, attempt: u32) -> Ticket {
+        self.stats.upstream_rq_pending_active.inc();
+        let slot = self.take(Resource::PendingRequests);
+        let place = self.pool.borrow_mut().wait((key, attempt, slot));
+        let (connecting, waiting, connections) = {
+            let pool = self.pool.borrow();
+            (pool.connecting() as usize, pool.waiting(), pool.connections())
+        };
+        let wanted = if self.options.is_http2 { usize::from(connections == 0) } else { waiting };
+        if connecting < wanted {
+            // One connection is always allowed, whatever the limit.
+            if self.cluster.breakers(self.priority).allows(Resource::Connections) || connections == 0 {
+                self.connect();
+            } else {
+                self.stats.upstream_cx_overflow.inc();
+            }
+        }
+        Ticket(Some(place))
+    }
+
+    pub(crate) fn cancel(&self, ticket: Ticket) {
+        let cancelled = ticket.0.and_then(|place| self.pool.borrow_mut().cancel(place));
+        if cancelled.is_some() {
+            self.stats.upstream_rq_pending_active.dec();
+            self.stats.upstream_rq_cancelled.inc();
+        }
+    }
+
+    /// A request has a connection.
+    pub(crate) fn begin_request(&self) -> BreakerSlot {
+        self.stats.upstream_rq_total.inc();
+        self.stats.upstream_rq_active.inc();
+        self.host.rq_total(1);
+        self.host.rq_active(1);
+        self.take(Resource::Requests)
+    }
+
+    pub(crate) fn end_request(&self, had_connection: bool) {
+        if had_connection {
+            self.stats.upstream_rq_active.dec();
+            self.host.rq_active(-1);
+        }
+    }
+
+    pub(crate) fn count_response(&self, status: u16) {
+        self.stats.upstream_rq_completed.inc();
+        if status >= 500 { self.host.rq_error(1) } else { self.host.rq_success(1) }
+    }
+
+    pub(crate) fn note_timeout(&self) {
+        self.stats.upstream_rq_timeout.inc();
+        self.host.rq_timeout(1);
+    }
+
+    fn connect(self: &Rc<Self>) {
+        self.pool.borrow_mut().begin_connect();
+        self.stats.upstream_cx_total.inc();
+        self.stats.upstream_cx_active.inc();
+        self.host.cx_total(1);
+        self.host.cx_active(1);
+        let slot = self.take(Resource::Connections);
+        let http = self.http();
+        let connecting = http.connector().connect(self.host().address.socket());
+        let pool = Rc::clone(self);
+        let started = http.worker().now();
+        let limit = http.sleep(self.cluster.config.connect_timeout);
+        http.worker().spawn(async move {
+            let result = first(connecting, limit).await;
+            let http = pool.http();
+            http.worker().clock().refresh();
+            pool.pool.borrow_mut().end_connect();
+            match result {
+                Some(Ok((transport, local))) => {
+                    let took = http.worker().now() - started;
+                    pool.stats.upstream_cx_connect_ms.record(took.as_millis() as u64);
+                    pool.connected(&http, transport, local, slot);
+                }
+                Some(Err(error)) => {
+                    let reason = format!("delayed connect error: {}", errno_text(&error));
+                    pool.connect_failed(UpstreamEnd::ConnectFailed(Cow::Owned(reason)));
+                }
+                None => {
+                    pool.stats.upstream_cx_connect_timeout.inc();
+                    pool.connect_failed(UpstreamEnd::ConnectTimeout);
+                }
+            }
+        });
+    }
+
+    fn connected(
+        self: &Rc<Self>,
+        http: &Rc<HttpWorker>,
+        transport: Box<dyn nuncio_network::Transport>,
+        local: std::net::SocketAddr,
+        slot: BreakerSlot,
+    ) {
+        let now = http.worker().now();
+        let codec = if self.options.is_http2 {
+            self.stats.upstream_cx_http2_total.inc();
+            Codec::http2(Role::Client, Rc::new(self.options.http2.clone()), now)
+        } else {
+            self.stats.upstream_cx_http1_total.inc();
+            Codec::http1(Role::Client, Rc::new(self.options.http1.clone()), now)
+        };
+        let remote = Address::from(self.host().address.socket());
+        let info = Rc::new(ConnectionInfo {
+            id: HttpWorker::next_connection_id(),
+            local_address: Address::from(local),
+            remote_address: remote.clone(),
+            direct_remote_address: remote,
+            requested_server_name: None,
+            transport_failure_reason: None,
+            filter_chain_name: None,
+            listener_name: None,
+        });
+        let side = Side::Upstream(Upstream {
+            pool: Rc::clone(self),
+            is_remote_close: Cell::new(false),
+            is_ready: Cell::new(false),
+            streams_served: Cell::new(0),
+            _slot: slot,
+        });
+        let connection = Connection::new(http, side, info, codec, transport);
+        http.worker().spawn(run(Rc::clone(&connection)));
+        self.offer(&connection);
+    }
+
+    fn connect_failed(self: &Rc<Self>, end: UpstreamEnd) {
+        self.stats.upstream_cx_connect_fail.inc();
+        self.host.cx_connect_fail(1);
+        self.pool.borrow_mut().closed();
+        self.stats.upstream_cx_active.dec();
+        self.stats.upstream_cx_destroy.inc();
+        self.host.cx_active(-1);
+        // All who wait for this host fail with it, as in Envoy.
+        let http = self.http();
+        while let Some((key, attempt, _slot)) = { self.pool.borrow_mut().next_waiting() } {
+            self.stats.upstream_rq_pending_active.dec();
+            self.stats.upstream_rq_pending_failure_eject.inc();
+            http.post(key, Event::PoolReady(attempt, Err(end.clone())));
+        }
+    }
+
+    /// Gives the connection to who waits, or keeps it ready.
+    fn offer(self: &Rc<Self>, connection: &Rc<Connection>) {
+        let next = self.pool.borrow_mut().next_waiting();
+        match next {
+            Some((key, attempt, _slot)) => {
+                self.stats.upstream_rq_pending_active.dec();
+                self.http().post(key, Event::PoolReady(attempt, Ok(Rc::clone(connection))));
+            }
+            None => {
+                Upstream::of(connection).is_ready.set(true);
+                self.pool.borrow_mut().put_ready(Same(Rc::clone(connection)));
+            }
+        }
+    }
+
+    /// A request that was given this connection does not want it any more.
+    pub(crate) fn give_back(connection: &Rc<Connection>) {
+        Self::settle(connection);
+    }
+
+    /// After a stream began or ended: ready again if one more fits.
+    pub(crate) fn settle(connection: &Rc<Connection>) {
+        let side = Upstream::of(connection);
+        if side.is_ready.get() || !connection.is_open() {
+            return;
+        }
+        let can_take = connection.codec(|codec| match codec {
+            Codec::Http1(codec) => codec.active_streams() == 0 && !codec.is_closing(),
+            Codec::Http2(codec) => !codec.is_closing() && codec.has_capacity(),
+            Codec::Undecided(_) => false,
+        });
+        if can_take {
+            side.pool.offer(connection);
+        }
+    }
+
+    /// The connection takes no new streams.
+    pub(crate) fn leave(&self, connection: &Rc<Connection>) {
+        Upstream::of(connection).is_ready.set(false);
+        self.pool.borrow_mut().remove_ready(&Same(Rc::clone(connection)));
+    }
+
+    pub(crate) fn capacity_changed(&self, connection: &Rc<Connection>) {
+        Self::settle(connection);
+    }
+}
+
+impl Upstream {
+    fn of(connection: &Connection) -> &Self {
+        match &connection.side {
+            Side::Upstream(side) => side,
+            Side::Downstream(_) => unreachable!("pools hold upstream connections only"),
+        }
+    }
+
+    /// The connection is closed.
+    pub(crate) fn closed(&self, connection: &Rc<Connection>, had_streams: bool) {
+        let (pool, stats) = (&self.pool, &self.pool.stats);
+        pool.leave(connection);
+        pool.pool.borrow_mut().closed();
+        pool.host.cx_active(-1);
+        stats.upstream_cx_active.dec();
+        stats.upstream_cx_destroy.inc();
+        let is_remote = self.is_remote_close.get();
+        if is_remote {
+            stats.upstream_cx_destroy_remote.inc();
+        } else {
+            stats.upstream_cx_destroy_local.inc();
+        }
+        if had_streams {
+            stats.upstream_cx_destroy_with_active_rq.inc();
+            if is_remote {
+                stats.upstream_cx_destroy_remote_with_active_rq.inc();
+            } else {
+                stats.upstream_cx_destroy_local_with_active_rq.inc();
+            }
+        }
+        let lived = connection.http.worker().now() - connection.opened;
+        stats.upstream_cx_length_ms.record(lived.as_millis() as u64);
+        stats.upstream_rq_per_cx.record(self.streams_served.get());
+    }
+}
+
+/// The result of `work`, or `None` when `limit` is over first.
+async fn first<T>(
+    mut work: std::pin::Pin<Box<dyn Future<Output = T>>>,
+    mut limit: crate::sleep::Sleep,
+) -> Option<T> {
+    std::future::poll_fn(move |cx| {
+        if let std::task::Poll::Ready(result) = work.as_mut().poll(cx) {
+            return std::task::Poll::Ready(Some(result));
+        }
+        std::pin::Pin::new(&mut limit).poll(cx).map(|()| None)
+    })
+    .await
+}
+
+/// The system's words for an error, as strerror has them.
+fn errno_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}

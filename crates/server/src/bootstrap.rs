@@ -1,0 +1,180 @@
+//! From a bootstrap file to typed configuration; every error at once, each at its place.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use nuncio_config::{AnyConfig, At, Invalid, Schema, Source, diagnostic, load_bootstrap};
+use nuncio_http::{ConnectionManager, ParseContext, UpstreamOptions};
+use nuncio_listener::ListenerConfig;
+use nuncio_proto::envoy::config::bootstrap::v3 as pb;
+use nuncio_proto::envoy::config::core::v3::DataSource;
+use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
+use nuncio_upstream::{ClusterConfig, Clusters, HttpOptionsProto};
+
+/// A bootstrap that can be run.
+pub(crate) struct Config {
+    pub(crate) listeners: Vec<ListenerConfig<Arc<ConnectionManager>>>,
+    pub(crate) clusters: Vec<ClusterConfig>,
+}
+
+const MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+
+/// Reads and checks `path`.
+///
+/// # Errors
+/// When the file cannot be read, or the rendered list of what is wrong in it.
+pub(crate) fn load(path: &Path, threads: u16, registry: &Clusters) -> anyhow::Result<Config> {
+    let source = Source::from_file(path)?;
+    let schema = Schema::new();
+    let loaded = load_bootstrap(&source, &schema);
+    let found = &loaded.diagnostics;
+    let _ = check_bootstrap(loaded.bootstrap.clone(), &At::root(found));
+    let mut config = Config { listeners: Vec::new(), clusters: Vec::new() };
+    let mut names = BTreeSet::new();
+    for resource in &loaded.clusters {
+        let at = At::path(found, resource.path());
+        let cx = nuncio_upstream::ParseContext { threads, http: &upstream_options };
+        if let Ok(cluster) = resource.message(&at).and_then(|proto| ClusterConfig::parse(proto, &at, &cx)) {
+            if !names.insert(cluster.name.to_string()) {
+                at.invalid(format!("cluster manager: duplicate cluster '{}'", cluster.name));
+            }
+            config.clusters.push(cluster);
+        }
+    }
+    for resource in &loaded.listeners {
+        let at = At::path(found, resource.path());
+        let filter = |any: AnyConfig, buffer_limit: u32, at: &At<'_>| manager(&any, buffer_limit, at, registry, &names);
+        if let Ok(listener) = resource.message(&at).and_then(|proto| ListenerConfig::parse(proto, &at, filter)) {
+            config.listeners.push(listener);
+        }
+    }
+    schema.release();
+    let findings = loaded.findings();
+    if !findings.is_empty() {
+        let text = diagnostic::render_human(&findings, &source);
+        if found.has_errors() {
+            anyhow::bail!("{} in {}\n{text}", "invalid configuration", source.name());
+        }
+        tracing::warn!("{}\n{text}", source.name());
+    }
+    Ok(config)
+}
+
+fn manager(
+    any: &AnyConfig,
+    buffer_limit: u32,
+    at: &At<'_>,
+    registry: &Clusters,
+    names: &BTreeSet<String>,
+) -> Result<Arc<ConnectionManager>, Invalid> {
+    if any.type_name() != MANAGER {
+        return Err(any.unknown(at, "network filter", std::iter::once(MANAGER)));
+    }
+    let cx = ParseContext {
+        cluster: &|name| registry.reference(name),
+        has_cluster: &|name| names.contains(name),
+        filter: &|_, any, at| Err(any.unknown(at, "HTTP filter", std::iter::empty())),
+        per_route: &|_, any, at| {
+            let any = AnyConfig::parse(any.clone(), at)?;
+            Err(any.unknown(at, "HTTP filter", std::iter::empty()))
+        },
+        data_source: &|_: DataSource, at| Err(at.not_implemented("a body that is not inline")),
+        buffer_limit_bytes: buffer_limit as usize,
+    };
+    let proto: hcm::HttpConnectionManager = any.decode(at)?;
+    ConnectionManager::parse(proto, at, &cx).map(Arc::new)
+}
+
+fn upstream_options(proto: HttpOptionsProto, at: &At<'_>) -> Result<Arc<dyn Any + Send + Sync>, Invalid> {
+    UpstreamOptions::parse(proto, at).map(|options| Arc::new(options) as Arc<dyn Any + Send + Sync>)
+}
+
+/// Refuses by name what the bootstrap sets and this proxy does not have.
+fn check_bootstrap(proto: pb::Bootstrap, at: &At<'_>) -> Result<(), Invalid> {
+    let pb::Bootstrap {
+        node: _,
+        node_context_params,
+        static_resources: _,
+        dynamic_resources,
+        cluster_manager,
+        hds_config,
+        flags_path,
+        stats_sinks,
+        deferred_stat_options,
+        stats_config,
+        stats_flush_interval,
+        watchdog,
+        watchdogs,
+        tracing,
+        layered_runtime,
+        admin,
+        overload_manager,
+        enable_dispatcher_stats,
+        header_prefix,
+        stats_server_version_override,
+        use_tcp_for_dns_lookups,
+        dns_resolution_config,
+        typed_dns_resolver_config,
+        bootstrap_extensions,
+        fatal_actions,
+        config_sources,
+        default_config_source,
+        default_socket_interface,
+        certificate_provider_instances,
+        inline_headers,
+        perf_tracing_file_path,
+        default_regex_engine,
+        xds_delegate_extension,
+        xds_config_tracker_extension,
+        listener_manager,
+        application_log_config,
+        grpc_async_client_manager_config,
+        memory_allocator_manager,
+        enable_worker_cpu_affinity,
+        stats_flush,
+        stats_eviction,
+    } = proto;
+    let mut f = at.fields();
+    f.unsupported("node_context_params", node_context_params);
+    f.unsupported("dynamic_resources", dynamic_resources);
+    f.unsupported("cluster_manager", cluster_manager);
+    f.unsupported("hds_config", hds_config);
+    f.unsupported("flags_path", flags_path);
+    f.unsupported("stats_sinks", stats_sinks);
+    f.unsupported("deferred_stat_options", deferred_stat_options);
+    f.unsupported("stats_config", stats_config);
+    f.unsupported("stats_flush_interval", stats_flush_interval);
+    f.unsupported("watchdog", watchdog);
+    f.unsupported("watchdogs", watchdogs);
+    f.unsupported("tracing", tracing);
+    f.unsupported("layered_runtime", layered_runtime);
+    f.unsupported("admin", admin);
+    f.unsupported("overload_manager", overload_manager);
+    f.unsupported("enable_dispatcher_stats", enable_dispatcher_stats);
+    f.unsupported("header_prefix", header_prefix);
+    f.unsupported("stats_server_version_override", stats_server_version_override);
+    f.unsupported("use_tcp_for_dns_lookups", use_tcp_for_dns_lookups);
+    f.unsupported("dns_resolution_config", dns_resolution_config);
+    f.unsupported("typed_dns_resolver_config", typed_dns_resolver_config);
+    f.unsupported("bootstrap_extensions", bootstrap_extensions);
+    f.unsupported("fatal_actions", fatal_actions);
+    f.unsupported("config_sources", config_sources);
+    f.unsupported("default_config_source", default_config_source);
+    f.unsupported("default_socket_interface", default_socket_interface);
+    f.unsupported("certificate_provider_instances", certificate_provider_instances);
+    f.unsupported("inline_headers", inline_headers);
+    f.unsupported("perf_tracing_file_path", perf_tracing_file_path);
+    f.unsupported("default_regex_engine", default_regex_engine);
+    f.unsupported("xds_delegate_extension", xds_delegate_extension);
+    f.unsupported("xds_config_tracker_extension", xds_config_tracker_extension);
+    f.unsupported("listener_manager", listener_manager);
+    f.unsupported("application_log_config", application_log_config);
+    f.unsupported("grpc_async_client_manager_config", grpc_async_client_manager_config);
+    f.unsupported("memory_allocator_manager", memory_allocator_manager);
+    f.unsupported("enable_worker_cpu_affinity", enable_worker_cpu_affinity);
+    f.unsupported("stats_flush", stats_flush);
+    f.unsupported("stats_eviction", stats_eviction);
+    f.finish(|| ())
+}
