@@ -12,6 +12,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A connection's codec. See the crate's documentation for how it is used, and the methods of the same names in
 /// [`http1::Codec`] and [`http2::Http2`] for what they do in each version.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most connections are HTTP/1; a box would cost each an allocation")]
 pub enum Codec {
     /// HTTP/1.0 and 1.1.
     Http1(http1::Codec),

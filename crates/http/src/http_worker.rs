@@ -54,7 +54,7 @@ struct Classes {
 
 struct StreamTimers(Weak<HttpWorker>);
 struct ConnectionTimers(Weak<HttpWorker>);
-struct Tick0(Weak<HttpWorker>);
+struct Effects(Weak<HttpWorker>);
 
 impl HttpWorker {
     /// Registers with the worker; connects through `connector`.
@@ -83,7 +83,7 @@ impl HttpWorker {
             connections: worker.register_timers(Rc::new(ConnectionTimers(Rc::downgrade(&http)))),
             sleepers: worker.register_timers(sleepers),
         }));
-        worker.add_tick_handler(Rc::new(Tick0(Rc::downgrade(&http))));
+        worker.add_tick_handler(Rc::new(Effects(Rc::downgrade(&http))));
         http
     }
 
@@ -323,8 +323,14 @@ impl Expire for ConnectionTimers {
     }
 }
 
-impl TickHandler for Tick0 {
+impl TickHandler for Effects {
     fn run(&self) -> bool {
         self.0.upgrade().is_some_and(|http| http.run())
+    }
+
+    fn set_waker(&self, waker: &std::task::Waker) {
+        if let Some(http) = self.0.upgrade() {
+            http.woken.set_tick(waker);
+        }
     }
 }

@@ -18,7 +18,6 @@ pub(crate) struct FilterKey {
 /// asynchronous filters come here, and only when something happened.
 #[derive(Default)]
 pub(crate) struct Woken {
-    #[expect(clippy::disallowed_types, reason = "std::task::Wake demands Sync; held for a push or a swap")]
     list: Mutex<(Vec<FilterKey>, Option<Waker>)>,
 }
 

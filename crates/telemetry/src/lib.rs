@@ -3,12 +3,14 @@
 //! A step of the request path writes into [`StreamInfo`]; nothing here stands between the steps. When a stream is
 //! over, its owner hands the record and the heads to the access logs, which format one line each.
 
+pub mod access_log;
 mod address;
 pub mod formatter;
 mod host;
 mod line;
 mod stream_info;
 
+pub use access_log::AccessLogs;
 pub use address::Address;
 pub use formatter::Formatter;
 pub use host::{ClusterNames, HostDescription};

@@ -54,6 +54,14 @@ impl Line {
         self.len = 0;
     }
 
+    /// Gives memory beyond `bytes` back, when nothing stands there.
+    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+        if self.bytes.len() > bytes.max(self.len) {
+            self.bytes.truncate(bytes.max(self.len));
+            self.bytes.shrink_to_fit();
+        }
+    }
+
     /// Forgets what was appended after the first `len` bytes.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);

@@ -98,11 +98,10 @@ impl Encoder {
         if let Some(entry) = entry
             && entry.id == header.id
             && (header.id != HeaderId::OTHER || entry.name == header.name)
+            && entry.value == header.value
         {
-            if entry.value == header.value {
-                integer::encode(DYNAMIC + distance as u32, 7, 0x80, out);
-                return;
-            }
+            integer::encode(DYNAMIC + distance as u32, 7, 0x80, out);
+            return;
         }
         let entry = entry.filter(|entry| entry.id == header.id && entry.name == header.name);
         let name_index = match static_name(header.id) {

@@ -176,10 +176,6 @@ impl Streams {
         self.slots.iter().filter(|stream| stream.id != VACANT)
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
-        self.slots.iter_mut().filter(|stream| stream.id != VACANT)
-    }
-
     fn enter(&mut self, id: StreamId, slot: Slot) {
         let mask = self.table.len() - 1;
         let mut at = home(id, mask);

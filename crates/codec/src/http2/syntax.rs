@@ -105,7 +105,7 @@ pub(super) fn is_name(name: &[u8]) -> bool {
 }
 
 pub(super) fn is_value(value: &[u8], options: &Options) -> bool {
-    all(value, VALUE) && !(options.disallow_obs_text && !value.is_ascii())
+    all(value, VALUE) && (!options.disallow_obs_text || value.is_ascii())
 }
 
 /// A `content-length`, at most 2^63-1.

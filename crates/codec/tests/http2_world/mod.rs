@@ -9,40 +9,40 @@ use nuncio_codec::{ConnectionError, Event, Role};
 use nuncio_message::{Chunk, Headers, Tick};
 
 /// A client and a server that read each other's output.
-pub struct Pair {
-    pub client: Http2,
-    pub server: Http2,
+pub(crate) struct Pair {
+    pub(crate) client: Http2,
+    pub(crate) server: Http2,
 }
 
 impl Pair {
-    pub fn new(client: Options, server: Options) -> Self {
+    pub(crate) fn new(client: Options, server: Options) -> Self {
         Self {
             client: Http2::new(Role::Client, &Rc::new(client), Tick(0)),
             server: Http2::new(Role::Server, &Rc::new(server), Tick(0)),
         }
     }
 
-    pub fn server_events(&mut self) -> Vec<Event> {
+    pub(crate) fn server_events(&mut self) -> Vec<Event> {
         let input = written(&mut self.client);
         feed(&mut self.server, &input).expect("the client keeps the rules")
     }
 
-    pub fn client_events(&mut self) -> Vec<Event> {
+    pub(crate) fn client_events(&mut self) -> Vec<Event> {
         let input = written(&mut self.server);
         feed(&mut self.client, &input).expect("the server keeps the rules")
     }
 
-    pub fn run_server(&mut self) -> Vec<String> {
+    pub(crate) fn run_server(&mut self) -> Vec<String> {
         self.server_events().iter().map(text).collect()
     }
 
-    pub fn run_client(&mut self) -> Vec<String> {
+    pub(crate) fn run_client(&mut self) -> Vec<String> {
         self.client_events().iter().map(text).collect()
     }
 }
 
 /// Takes out what a codec wants to write.
-pub fn written(codec: &mut Http2) -> Vec<u8> {
+pub(crate) fn written(codec: &mut Http2) -> Vec<u8> {
     let mut all = Vec::new();
     while !codec.out().is_empty() {
         let mut slices = [std::io::IoSlice::new(&[]); nuncio_message::MAX_IO_SLICES];
@@ -56,7 +56,7 @@ pub fn written(codec: &mut Http2) -> Vec<u8> {
 }
 
 /// Hands over bytes and collects the events.
-pub fn feed(codec: &mut Http2, input: &[u8]) -> Result<Vec<Event>, ConnectionError> {
+pub(crate) fn feed(codec: &mut Http2, input: &[u8]) -> Result<Vec<Event>, ConnectionError> {
     if !input.is_empty() {
         codec.receive(Chunk::copy_from(input));
     }
@@ -67,7 +67,7 @@ pub fn feed(codec: &mut Http2, input: &[u8]) -> Result<Vec<Event>, ConnectionErr
     Ok(events)
 }
 
-pub fn head(list: &[(&str, &str)]) -> Headers {
+pub(crate) fn head(list: &[(&str, &str)]) -> Headers {
     let mut headers = Headers::new();
     for (name, value) in list {
         headers.push_name(name.as_bytes(), value.as_bytes());
@@ -81,7 +81,7 @@ fn pairs(headers: &Headers) -> String {
 }
 
 /// An event in a line.
-pub fn text(event: &Event) -> String {
+pub(crate) fn text(event: &Event) -> String {
     let end = |end_stream: &bool| if *end_stream { " end" } else { "" };
     match event {
         Event::Begin { stream } => format!("begin {stream}"),

@@ -8,10 +8,10 @@ use nuncio_telemetry::{ResponseFlag, StreamInfo};
 use nuncio_worker::Worker;
 
 use super::ChainId;
+use crate::connection_manager::Core;
 use crate::filter::{Direction, LocalReply, PerRoute};
 use crate::route::Route;
 use crate::sleep::Sleep;
-use crate::connection_manager::Core;
 
 /// The stream, as the filter that is being called sees it. Valid for the call only.
 pub struct StreamCx<'a> {

@@ -64,10 +64,6 @@ impl Holds {
         self.list.is_empty()
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.list.iter().map(|hold| hold.data.len()).sum()
-    }
-
     pub(super) fn clear(&mut self) {
         self.list.clear();
     }

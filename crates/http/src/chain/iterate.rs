@@ -8,8 +8,8 @@ use nuncio_message::{Chunk, Headers};
 use super::hold::{Hold, Limit};
 use super::plan::Callback;
 use super::{Chain, StreamCx, Terminal};
-use crate::filter::{DataStatus, Direction, HeadersStatus, LocalReply, TrailersStatus};
 use crate::connection_manager::Core;
+use crate::filter::{DataStatus, Direction, HeadersStatus, LocalReply, TrailersStatus};
 
 impl Chain {
     /// Takes the head from `from` on.
@@ -231,9 +231,7 @@ impl Chain {
             std::mem::swap(&mut hold.data, &mut core.held);
         }
         let result = match self.filters.get_mut(index) {
-            Some(Some(filter)) => {
-                Some(callback(&mut **filter, &mut StreamCx { core, filter: index as u8, chain: id }))
-            }
+            Some(Some(filter)) => Some(callback(&mut **filter, &mut StreamCx { core, filter: index as u8, chain: id })),
             _ => None,
         };
         if let Some(hold) = self.holds_mut(direction).at(position) {

@@ -8,20 +8,18 @@ mod hold;
 mod iterate;
 mod plan;
 mod resume;
-#[cfg(test)]
-mod tests;
 
 use nuncio_message::Chunk;
 
+pub(crate) use cx::Actions;
 pub use cx::StreamCx;
-pub(crate) use cx::{Actions, Injected};
 use hold::Holds;
 pub(crate) use plan::Plan;
 
 use std::rc::Rc;
 
-use crate::filter::{Direction, HttpFilter};
 use crate::connection_manager::Core;
+use crate::filter::{Direction, HttpFilter};
 
 /// Where a direction of a chain ends.
 pub(crate) trait Terminal {
@@ -89,11 +87,6 @@ impl Chain {
     /// Drops what the request direction holds: after a local reply nothing goes upstream any more.
     pub(crate) fn abandon_request(&mut self) {
         self.request.clear();
-    }
-
-    /// Bytes held in a direction.
-    pub(crate) fn held_bytes(&self, direction: Direction) -> usize {
-        self.holds(direction).bytes()
     }
 
     fn holds(&self, direction: Direction) -> &Holds {

@@ -3,8 +3,8 @@
 use std::task::{Context, Poll};
 
 use super::{Chain, Terminal};
-use crate::filter::{Direction, Resume};
 use crate::connection_manager::Core;
+use crate::filter::{Direction, Resume};
 
 impl Chain {
     /// Lets everything go that the filter at `position` holds.
@@ -51,7 +51,8 @@ impl Chain {
     pub(crate) fn poll(&mut self, index: u8, core: &mut Core) -> Option<Direction> {
         let waker = core.filter_waker(self.id, index);
         let mut task = Context::from_waker(&waker);
-        let resumed = self.call(Direction::Request, usize::from(index), core, |filter, cx| filter.poll_resume(cx, &mut task));
+        let resumed =
+            self.call(Direction::Request, usize::from(index), core, |filter, cx| filter.poll_resume(cx, &mut task));
         match resumed {
             Some(Poll::Ready(Resume::Continue(direction))) => Some(direction),
             Some(Poll::Ready(Resume::Nothing) | Poll::Pending) | None => None,

@@ -97,6 +97,7 @@ pub enum ServerHeader {
 }
 
 /// What a connection manager's configuration needs from outside while it is parsed.
+#[expect(clippy::type_complexity, reason = "each is one function, and named by its field")]
 pub struct ParseContext<'a> {
     /// The reference to a cluster by its name.
     pub cluster: &'a dyn Fn(&str) -> ClusterRef,

@@ -185,7 +185,7 @@ impl Core {
                 connection.release(id, std::mem::take(&mut self.unreleased));
                 Source::None
             }
-            other => other,
+            Source::None => Source::None,
         };
     }
 
@@ -258,10 +258,6 @@ impl Core {
 
     pub(crate) fn clear_route(&mut self) {
         self.route = RouteState::NotAsked;
-    }
-
-    pub(crate) fn set_route(&mut self, route: RouteRef) {
-        self.route = RouteState::Found(route);
     }
 
     /// The route of the request, chosen when it is first asked for.

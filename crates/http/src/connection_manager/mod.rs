@@ -15,12 +15,12 @@ mod stats;
 mod stream;
 mod timeouts;
 
-pub use config::{ConnectionManager, ParseContext};
+pub use config::{CodecType, ConnectionManager, ParseContext, ServerHeader};
 pub(crate) use config::{CommonOptions, codec_options_http1, codec_options_http2};
-pub use manager::Manager;
 pub(crate) use connection::{Connection, Phase, Same, Side};
 pub(crate) use core::{Core, Source};
-pub(crate) use driver::{run, Downstream};
+pub(crate) use driver::{Downstream, run};
+pub use manager::Manager;
 pub(crate) use stats::ManagerStats;
 pub(crate) use stream::{Event, Frame, Stream};
 pub(crate) use timeouts::Deadline;

@@ -273,5 +273,4 @@ impl Stream {
         self.core.clear();
         self.router.clear();
     }
-
 }

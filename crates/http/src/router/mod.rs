@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nuncio_codec::{ErrorCode, ResetCause, StreamId};
 use nuncio_message::{Buffer, Chunk, HeaderId};
-use nuncio_telemetry::{Address, ClusterNames, HostDescription, Moment, ResponseFlag};
+use nuncio_telemetry::{ClusterNames, HostDescription, Moment, ResponseFlag};
 use nuncio_upstream::{BreakerSlot, PickContext, Resource};
 
 use crate::chain::Terminal;
@@ -163,7 +163,12 @@ impl Router {
     }
 
     /// Picks a host and asks its pool for a connection.
-    fn try_host(&mut self, cluster: &Rc<pool::ClusterLocal>, priority: nuncio_upstream::RoutingPriority, core: &mut Core) {
+    fn try_host(
+        &mut self,
+        cluster: &Rc<pool::ClusterLocal>,
+        priority: nuncio_upstream::RoutingPriority,
+        core: &mut Core,
+    ) {
         let random = core.http.worker().random();
         let Some(pool) = cluster.pick(priority, &PickContext { random }) else {
             cluster.stats().upstream_cx_none_healthy.inc();
@@ -460,11 +465,6 @@ impl Attempt {
             connection.after_stream(false);
         }
     }
-}
-
-/// The peer's address of an upstream connection, for logs.
-pub(crate) fn address(socket: std::net::SocketAddr) -> Address {
-    Address::from(socket)
 }
 
 /// The names of a cluster as logs print them.

@@ -78,11 +78,15 @@ impl UpstreamOptions {
         let common = f.value("common_http_protocol_options", common, CommonOptions::parse);
         let Some(common) = common.as_ref() else { return f.finish(Self::default) };
         f.unsupported("common_http_protocol_options.max_requests_per_connection", common.max_requests_per_connection);
-        f.unsupported("common_http_protocol_options.max_stream_duration", common.max_stream_duration.as_millis() as u64);
+        f.unsupported(
+            "common_http_protocol_options.max_stream_duration",
+            common.max_stream_duration.as_millis() as u64,
+        );
         let mut options = Self { idle_timeout: common.idle_timeout, ..Self::default() };
         match upstream_protocol_options {
             Some(pb::http_protocol_options::UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
-                let parsed = f.value("explicit_http_config", explicit, |explicit, at| options.set(explicit, common, at));
+                let parsed =
+                    f.value("explicit_http_config", explicit, |explicit, at| options.set(explicit, common, at));
                 let _ = parsed;
             }
             Some(pb::http_protocol_options::UpstreamProtocolOptions::UseDownstreamProtocolConfig(_)) => {

@@ -393,10 +393,7 @@ impl Upstream {
 }
 
 /// The result of `work`, or `None` when `limit` is over first.
-async fn first<T>(
-    mut work: std::pin::Pin<Box<dyn Future<Output = T>>>,
-    mut limit: crate::sleep::Sleep,
-) -> Option<T> {
+async fn first<T>(mut work: std::pin::Pin<Box<dyn Future<Output = T>>>, mut limit: crate::sleep::Sleep) -> Option<T> {
     std::future::poll_fn(move |cx| {
         if let std::task::Poll::Ready(result) = work.as_mut().poll(cx) {
             return std::task::Poll::Ready(Some(result));

@@ -29,7 +29,7 @@ pub(super) fn append(operator: &Operator, inputs: &Inputs<'_>, line: &mut Line) 
         Operator::ResponseTrailer(query) => append_value(query.find(inputs.trailers), line),
         Operator::Path(query) => append_value(query.find(inputs.request), line),
         Operator::QueryParameter(parameter) => parameter.append(inputs.request, line),
-        Operator::Constant(text) => append_value(text.as_deref().map(str::as_bytes), line),
+        Operator::Constant(text) => append_value(Some(text.as_bytes()), line),
         Operator::StartTime(format) => {
             format.append(inputs.info.start_micros, line);
             true

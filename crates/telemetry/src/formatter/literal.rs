@@ -22,6 +22,13 @@ impl Literal {
         Self::Short(short, text.len() as u8)
     }
 
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(text, len) => &text[..usize::from(*len)],
+            Self::Long(text) => text,
+        }
+    }
+
     #[inline]
     pub(super) fn append(&self, line: &mut Line) {
         match self {

@@ -5,22 +5,27 @@
 
 mod error;
 mod evaluate;
-mod grpc;
+pub(crate) mod grpc;
 mod header;
+mod json;
 mod literal;
 mod not_yet;
 mod operator;
 mod path;
 mod scan;
+mod substitution;
+mod template;
 mod time;
 
 pub use error::FormatError;
-use evaluate::append;
-use literal::Literal;
-use operator::Operator;
-use scan::Scanned;
+use json::Object;
+pub(crate) use substitution::text_format;
+use template::Template;
 
+use nuncio_config::At;
+use nuncio_config::Invalid;
 use nuncio_message::Headers;
+use prost_types::Struct;
 
 use crate::line::Line;
 use crate::stream_info::StreamInfo;
@@ -28,16 +33,14 @@ use crate::stream_info::StreamInfo;
 /// Shared, immutable: a compiled format.
 #[derive(Debug)]
 pub struct Formatter {
-    pieces: Box<[Piece]>,
-    tail: Literal,
+    body: Body,
     empty: Empty,
 }
 
-/// Text and the operator that follows it.
 #[derive(Debug)]
-struct Piece {
-    before: Literal,
-    operator: Operator,
+enum Body {
+    Text(Template),
+    Json(Object),
 }
 
 /// What is printed for an operator without a value.
@@ -72,6 +75,8 @@ pub enum LogType {
     /// No occasion: a header value or a local reply.
     #[default]
     NotSet,
+    /// A TCP connection was accepted.
+    TcpConnectionStart,
     /// A TCP connection was established upstream.
     TcpUpstreamConnected,
     /// A TCP connection lives on.
@@ -99,6 +104,7 @@ impl LogType {
     pub fn name(self) -> &'static str {
         match self {
             Self::NotSet => "NotSet",
+            Self::TcpConnectionStart => "TcpConnectionStart",
             Self::TcpUpstreamConnected => "TcpUpstreamConnected",
             Self::TcpPeriodic => "TcpPeriodic",
             Self::TcpConnectionEnd => "TcpConnectionEnd",
@@ -120,34 +126,29 @@ impl Formatter {
         %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \
         \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\"\n";
 
-    /// Compiles a format.
+    /// Compiles a text format.
     ///
     /// # Errors
     /// Names the operator and its position in the format, in bytes.
     pub fn parse(format: &str, empty: Empty) -> Result<Self, FormatError> {
-        let mut pieces = Vec::new();
-        let mut text = String::new();
-        for scanned in scan::scan(format) {
-            match scanned? {
-                Scanned::Text(more) => text.push_str(more),
-                Scanned::Command(command) => match Operator::parse(&command)? {
-                    Operator::Constant(Some(value)) => text.push_str(&value),
-                    operator => pieces.push(Piece { before: Literal::new(&std::mem::take(&mut text)), operator }),
-                },
-            }
-        }
-        Ok(Self { pieces: pieces.into(), tail: Literal::new(&text), empty })
+        Ok(Self { body: Body::Text(Template::parse(format)?), empty })
+    }
+
+    /// Compiles a JSON format: an object whose strings are formats. A format that is one operator gives a value of the
+    /// operator's type, or `null`; any other a string. Keys are sorted; the text ends in a newline.
+    ///
+    /// # Errors
+    /// When a string is no valid format.
+    pub fn parse_json(format: &Struct, empty: Empty, at: &At<'_>) -> Result<Self, Invalid> {
+        Ok(Self { body: Body::Json(Object::parse(format, at)?), empty })
     }
 
     /// Appends the format's text for one stream. Allocates only when the line has to grow.
     pub fn append(&self, inputs: &Inputs<'_>, line: &mut Line) {
-        for Piece { before, operator } in &self.pieces {
-            before.append(line);
-            if !append(operator, inputs, line) && self.empty == Empty::Dash {
-                line.push(b'-');
-            }
+        match &self.body {
+            Body::Text(template) => template.append(inputs, self.empty, line),
+            Body::Json(object) => object.append_line(inputs, self.empty, line),
         }
-        self.tail.append(line);
     }
 }
 

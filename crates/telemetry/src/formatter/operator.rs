@@ -21,7 +21,7 @@ pub(crate) enum Operator {
     Path(PathQuery),
     QueryParameter(QueryParameter),
     /// Known when the configuration is built.
-    Constant(Option<Box<str>>),
+    Constant(Box<str>),
     StartTime(TimeFormat),
     /// The time between two moments; never when Envoy has no such moment.
     Span(Option<(Moment, Moment)>, Precision),
@@ -261,18 +261,22 @@ fn common_duration(arguments: &str) -> Result<Operator, String> {
     Ok(Operator::Span(Moment::named(begin).zip(Moment::named(end)), precision))
 }
 
-/// The value of an environment variable. The environment does not change, so it is read when configuration is built.
-fn environment(name: &str, max_bytes: usize) -> Option<Box<str>> {
-    let mut value = std::env::var(name).ok()?;
+/// The value of an environment variable, or `-`, which Envoy prints even where empty values are omitted. The
+/// environment does not change, so it is read when configuration is built.
+fn environment(name: &str, max_bytes: usize) -> Box<str> {
+    let mut value = std::env::var(name).unwrap_or_else(|_| "-".to_owned());
     let end = (0..=max_bytes.min(value.len())).rev().find(|&end| value.is_char_boundary(end)).unwrap_or(0);
     value.truncate(end);
-    Some(value.into())
+    value.into()
 }
 
-/// The name of this machine.
-fn hostname() -> Option<Box<str>> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
-    Some(name.trim_end().into()).filter(|name: &Box<str>| !name.is_empty())
+/// The name of this machine, or `-`.
+fn hostname() -> Box<str> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim_end() {
+        "" => "-".into(),
+        name => name.into(),
+    }
 }
 
 /// Operators that take nothing.
@@ -289,7 +293,7 @@ fn bare(name: &str) -> Option<Operator> {
         "GRPC_STATUS_NUMBER" => Operator::GrpcStatus(GrpcForm::Number),
         "HOSTNAME" => Operator::Constant(hostname()),
         // Flags that an extension might add; none does.
-        "CUSTOM_FLAGS" => Operator::Constant(Some("".into())),
+        "CUSTOM_FLAGS" => Operator::Constant("".into()),
         _ => {
             let found = number(name).map(Operator::Number).or_else(|| text(name).map(Operator::Text));
             return found.or_else(|| address(name).map(|(endpoint, form)| Operator::Address(endpoint, form)));

@@ -169,11 +169,6 @@ impl Http2 {
         self.pings.active = self.now;
     }
 
-    /// Notes that the connection is alive.
-    pub(super) fn note_activity(&mut self) {
-        self.pings.active = self.now;
-    }
-
     fn give_up_stalled(&mut self) {
         self.flush_by = Tick::NEVER;
         for slot in self.streams.slots() {

@@ -1,0 +1,49 @@
+//! Access logs: which requests are logged, in which form, and where to.
+//!
+//! [`Config`] is what the configuration says; [`Config::open`] opens the files and gives the [`AccessLogs`] that a
+//! listener's streams log to. A worker prints lines into its [`Batches`] and hands them over once per tick; a thread
+//! per file writes them.
+
+mod config;
+pub mod file;
+mod filter;
+
+use std::sync::Arc;
+
+pub use config::Config;
+use filter::Filter;
+
+use self::file::Batches;
+use self::file::File;
+use crate::formatter::Formatter;
+use crate::formatter::Inputs;
+
+/// Shared, immutable: the access logs of one listener or connection manager.
+#[derive(Debug)]
+pub struct AccessLogs {
+    logs: Box<[AccessLog]>,
+}
+
+#[derive(Debug)]
+struct AccessLog {
+    filter: Option<Filter>,
+    formatter: Formatter,
+    file: Arc<File>,
+}
+
+impl AccessLogs {
+    /// Whether nothing is ever logged.
+    pub fn is_empty(&self) -> bool {
+        self.logs.is_empty()
+    }
+
+    /// Logs a stream: one line in each log whose filter lets it pass. Costs the formatting; nothing is locked, and
+    /// nothing is allocated once the batch has its memory.
+    pub fn log(&self, inputs: &Inputs<'_>, batches: &Batches) {
+        for AccessLog { filter, formatter, file } in &self.logs {
+            if filter.as_ref().is_none_or(|filter| filter.passes(inputs)) {
+                batches.print(file, |line| formatter.append(inputs, line));
+            }
+        }
+    }
+}
