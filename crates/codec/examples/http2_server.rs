@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use nuncio_codec::http2::{Http2, Options};
-use nuncio_codec::{Event, Role};
+use nuncio_codec::{Event, Role, StreamId};
 use nuncio_message::{Chunk, HeaderId, Headers, MAX_IO_SLICES, ReadBlock, Tick};
 
 fn main() -> io::Result<()> {
@@ -23,20 +23,28 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
+/// Answers only when nothing more has come for a moment, as a proxy's responses take a moment, too.
+const MOMENT: Duration = Duration::from_millis(5);
+const IDLE: Duration = Duration::from_secs(60);
+
 fn serve(mut socket: TcpStream) -> io::Result<()> {
-    socket.set_read_timeout(Some(Duration::from_secs(60)))?;
     socket.set_nodelay(true)?;
     let mut codec = Http2::new(Role::Server, &Rc::new(Options::default()), Tick(0));
+    let mut complete = Vec::new();
     loop {
+        socket.set_read_timeout(Some(if complete.is_empty() { IDLE } else { MOMENT }))?;
         let mut block = ReadBlock::take();
-        let n = socket.read(block.bytes_mut())?;
-        if n == 0 {
-            return Ok(());
+        match socket.read(block.bytes_mut()) {
+            Ok(0) => return Ok(()),
+            Ok(n) => codec.receive(block.freeze(n)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !complete.is_empty() => {
+                complete.drain(..).for_each(|stream| answer(&mut codec, stream));
+            }
+            Err(error) => return Err(error),
         }
-        codec.receive(block.freeze(n));
         let end = loop {
             match codec.next(Tick(0)) {
-                Ok(Some(event)) => answer(&mut codec, event),
+                Ok(Some(event)) => complete.extend(completed(&mut codec, event)),
                 Ok(None) => break None,
                 Err(error) => break Some(error),
             }
@@ -48,9 +56,9 @@ fn serve(mut socket: TcpStream) -> io::Result<()> {
     }
 }
 
-/// Answers when the request is complete.
-fn answer(codec: &mut Http2, event: Event) {
-    let complete = match event {
+/// The stream whose request is complete with this event.
+fn completed(codec: &mut Http2, event: Event) -> Option<StreamId> {
+    match event {
         Event::Head { stream, end_stream, .. } => end_stream.then_some(stream),
         Event::Data { stream, data, end_stream } => {
             codec.release(stream, data.len() as u32);
@@ -63,14 +71,15 @@ fn answer(codec: &mut Http2, event: Event) {
         | Event::Rejected { .. }
         | Event::GoAway { .. }
         | Event::MaxConcurrentStreams(_) => None,
-    };
-    if let Some(stream) = complete {
-        let mut headers = Headers::new();
-        headers.push(HeaderId::STATUS, b"200");
-        headers.push(HeaderId::CONTENT_LENGTH, b"6");
-        codec.send_head(stream, &headers, false);
-        codec.send_data(stream, Chunk::copy_from(b"hello\n"), true);
     }
+}
+
+fn answer(codec: &mut Http2, stream: StreamId) {
+    let mut headers = Headers::new();
+    headers.push(HeaderId::STATUS, b"200");
+    headers.push(HeaderId::CONTENT_LENGTH, b"6");
+    codec.send_head(stream, &headers, false);
+    codec.send_data(stream, Chunk::copy_from(b"hello\n"), true);
 }
 
 fn flush(codec: &mut Http2, socket: &mut TcpStream) -> io::Result<()> {

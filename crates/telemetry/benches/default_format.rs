@@ -35,9 +35,6 @@ impl HostDescription for Host {
     }
 }
 
-/// The length of the line below.
-const LINE_BYTES: usize = 188;
-
 fn main() {
     let count = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(10);
     let mut info = StreamInfo { start_micros: 1_795_507_481_728_506, bytes_sent: 1_024, ..StreamInfo::default() };
@@ -73,7 +70,7 @@ fn main() {
     };
     let mut out = Line::new();
     lines(&formatter, &inputs, &mut out, count);
-    assert_eq!(out.as_bytes().len(), if count == 0 { 0 } else { LINE_BYTES });
+    assert!(count == 0 || out.as_bytes().ends_with(b" \"www.example.com\" \"127.0.0.1:8080\"\n"), "{out:?}");
 }
 
 #[inline(never)]

@@ -25,7 +25,8 @@ const fn pairs() -> [[u8; 2]; 100] {
 #[derive(Default)]
 pub struct Line {
     bytes: Vec<u8>,
-    len: usize,
+    /// 32 bits, so that the compiler sees that sums with it do not overflow, and checks bounds once.
+    len: u32,
 }
 
 impl Line {
@@ -36,12 +37,13 @@ impl Line {
 
     /// What was appended.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
+        &self.bytes[..self.len()]
     }
 
     /// Number of bytes appended.
+    #[inline]
     pub fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// Whether nothing was appended.
@@ -56,15 +58,15 @@ impl Line {
 
     /// Gives memory beyond `bytes` back, when nothing stands there.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
-        if self.bytes.len() > bytes.max(self.len) {
-            self.bytes.truncate(bytes.max(self.len));
+        if self.bytes.len() > bytes.max(self.len()) {
+            self.bytes.truncate(bytes.max(self.len()));
             self.bytes.shrink_to_fit();
         }
     }
 
     /// Forgets what was appended after the first `len` bytes.
     pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
+        self.len = self.len().min(len) as u32;
     }
 
     /// Appends one byte.
@@ -76,7 +78,7 @@ impl Line {
     /// Appends `bytes`.
     #[inline]
     pub fn append(&mut self, bytes: &[u8]) {
-        let room = self.bytes.get_mut(self.len..).and_then(|room| room.first_chunk_mut::<SHORT>());
+        let room = self.room::<SHORT>();
         let Some(room) = room.filter(|_| bytes.len() <= SHORT) else {
             self.append_long(bytes);
             return;
@@ -90,7 +92,7 @@ impl Line {
         } else {
             room.iter_mut().zip(bytes).for_each(|(to, &byte)| *to = byte);
         }
-        self.len += bytes.len();
+        self.len += bytes.len() as u32;
     }
 
     /// Appends `value` in decimal.
@@ -110,11 +112,11 @@ impl Line {
     /// Appends the first `len` bytes of `text`.
     #[inline]
     pub(crate) fn push_padded<const N: usize>(&mut self, text: [u8; N], len: usize) {
-        match self.bytes.get_mut(self.len..).and_then(|room| room.first_chunk_mut::<N>()) {
+        match self.room::<N>() {
             Some(room) => *room = text,
             None => self.grow_for(&text),
         }
-        self.len += len;
+        self.len += len as u32;
     }
 
     /// The two digits of a number below a hundred.
@@ -125,7 +127,8 @@ impl Line {
 
     /// What was appended after the first `start` bytes.
     pub(crate) fn since(&mut self, start: usize) -> &mut [u8] {
-        self.bytes[..self.len].get_mut(start..).unwrap_or_default()
+        let len = self.len();
+        self.bytes[..len].get_mut(start..).unwrap_or_default()
     }
 
     /// Puts `count` times `byte` before what was appended after the first `start` bytes.
@@ -137,11 +140,19 @@ impl Line {
     }
 
     fn append_long(&mut self, bytes: &[u8]) {
-        match self.bytes.get_mut(self.len..self.len + bytes.len()) {
+        let len = self.len();
+        match self.bytes.get_mut(len..len + bytes.len()) {
             Some(room) => room.copy_from_slice(bytes),
             None => self.grow_for(bytes),
         }
-        self.len += bytes.len();
+        self.len += bytes.len() as u32;
+    }
+
+    /// The next `N` bytes, if there is memory for them.
+    #[inline]
+    fn room<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        let len = self.len();
+        self.bytes.get_mut(len..len + N)?.try_into().ok()
     }
 
     fn append_long_decimal(&mut self, mut value: u64) {
@@ -162,9 +173,11 @@ impl Line {
     /// Writes `bytes` behind the text and makes room for as much again.
     #[cold]
     fn grow_for(&mut self, bytes: &[u8]) {
-        self.bytes.truncate(self.len);
+        self.bytes.truncate(self.len());
         self.bytes.extend_from_slice(bytes);
         let room = (self.bytes.len() * 2).max(512);
+        // What is printed is bounded by the limits of heads and formats, far below this.
+        assert!(u32::try_from(room).is_ok(), "a line must stay below 4 GiB");
         self.bytes.resize(room, 0);
     }
 }

@@ -12,8 +12,6 @@ pub(super) struct Inbound {
     empty_in_row: u32,
     priorities: u32,
     window_updates: u32,
-    /// Streams ever opened, by whom ever.
-    opened: u32,
     data_frames_sent: u32,
     resets: TokenBucket,
 }
@@ -29,14 +27,14 @@ pub(super) enum Flood {
 }
 
 impl Flood {
-    /// Envoy's details.
+    /// Envoy's details: of the stream whose frame was one too many, or of all streams.
     pub(super) fn details(self) -> &'static str {
         match self {
             Self::Empty => "http2.inbound_empty_frames_flood",
-            Self::Priority => "http2.inbound_priority_frames_flood",
-            Self::WindowUpdate => "http2.inbound_window_update_frames_flood",
-            Self::Outbound => "http2.outbound_frames_flood",
-            Self::OutboundControl => "http2.outbound_control_frames_flood",
+            Self::Priority => "codec_error:Too_many_PRIORITY_frames",
+            Self::WindowUpdate => "codec_error:Too_many_WINDOW_UPDATE_frames",
+            Self::Outbound => "codec_error:Too_many_frames_in_the_outbound_queue.",
+            Self::OutboundControl => "codec_error:Too_many_control_frames_in_the_outbound_queue.",
         }
     }
 }
@@ -47,14 +45,9 @@ impl Inbound {
             empty_in_row: 0,
             priorities: 0,
             window_updates: 0,
-            opened: 0,
             data_frames_sent: 0,
             resets: TokenBucket::new(options.stream_reset_burst, now),
         }
-    }
-
-    pub(super) fn opened_stream(&mut self) {
-        self.opened = self.opened.saturating_add(1);
     }
 
     pub(super) fn sent_data_frame(&mut self) {
@@ -68,17 +61,19 @@ impl Inbound {
         if is_flood { Err(Flood::Empty) } else { Ok(()) }
     }
 
-    pub(super) fn priority(&mut self, options: &Options) -> Result<(), Flood> {
+    /// A PRIORITY frame while `streams` are open.
+    pub(super) fn priority(&mut self, streams: usize, options: &Options) -> Result<(), Flood> {
         self.priorities = self.priorities.saturating_add(1);
-        let limit = u64::from(options.max_inbound_priority_frames_per_stream) * (1 + u64::from(self.opened));
+        let limit = u64::from(options.max_inbound_priority_frames_per_stream) * (1 + streams as u64);
         if u64::from(self.priorities) > limit { Err(Flood::Priority) } else { Ok(()) }
     }
 
-    pub(super) fn window_update(&mut self, options: &Options) -> Result<(), Flood> {
+    /// A WINDOW_UPDATE frame while `streams` are open.
+    pub(super) fn window_update(&mut self, streams: usize, options: &Options) -> Result<(), Flood> {
         self.window_updates = self.window_updates.saturating_add(1);
         let for_data =
             u64::from(options.max_inbound_window_update_frames_per_data_frame_sent) * u64::from(self.data_frames_sent);
-        let limit = 5 + 2 * (u64::from(self.opened) + for_data);
+        let limit = 5 + 2 * (streams as u64 + for_data);
         if u64::from(self.window_updates) > limit { Err(Flood::WindowUpdate) } else { Ok(()) }
     }
 

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use nuncio_message::{HeaderId, HeaderMapKind, Headers};
 
 use super::options::{HeadersWithUnderscores, Options};
-use super::streams::Slot;
+use super::streams::{Method, Slot};
 use super::syntax;
 use crate::StreamId;
 use crate::hpack::Field;
@@ -71,6 +71,8 @@ pub(super) struct Head {
     pub(super) stream: StreamId,
     pub(super) slot: Slot,
     pub(super) end_stream: bool,
+    /// Of the request that a response belongs to.
+    method: Method,
     pub(super) headers: Headers,
     /// The first fault; what follows it is only decoded.
     pub(super) fault: Option<Fault>,
@@ -92,6 +94,7 @@ impl Head {
             stream: 0,
             slot: 0,
             end_stream: false,
+            method: Method::Other,
             headers: Headers::new(),
             fault: None,
             is_announced: false,
@@ -104,10 +107,11 @@ impl Head {
     }
 
     /// Begins a block.
-    pub(super) fn begin(kind: Kind, stream: StreamId, slot: Slot, end_stream: bool) -> Box<Self> {
+    pub(super) fn begin(kind: Kind, stream: StreamId, slot: Slot, end_stream: bool, method: Method) -> Box<Self> {
         let mut head = SPARE.try_with(Cell::take).ok().flatten().unwrap_or_else(|| Box::new(Self::new()));
         (head.kind, head.stream, head.slot, head.end_stream) = (kind, stream, slot, end_stream);
         head.is_announced = kind != Kind::Request;
+        head.method = method;
         head
     }
 
@@ -133,6 +137,12 @@ impl Head {
 
     fn take(&mut self, field: Field<'_>, options: &Options) -> Result<(), Fault> {
         let invalid = Fault::Malformed(INVALID_FIELD);
+        if field.id == HeaderId::CONTENT_LENGTH && self.kind == Kind::Response && self.is_lengthless() {
+            // As nghttp2: what can only be zero is dropped, anything else next to a 204 refused.
+            let is_wrong = self.headers.status() == Some(204) && field.value != b"0";
+            self.has_regular = true;
+            return if is_wrong { Err(invalid) } else { Ok(()) };
+        }
         if field.name.first() == Some(&b':') {
             self.pseudo(field, options).then_some(()).ok_or(invalid)?;
         } else {
@@ -181,6 +191,15 @@ impl Head {
             }
             HeaderId::CONTENT_LENGTH => self.length(field.value),
             _ => syntax::is_value(field.value, options),
+        }
+    }
+
+    /// Whether a response can have no length: 1xx, 204, and 2xx to CONNECT (RFC 9110 section 8.6).
+    fn is_lengthless(&self) -> bool {
+        match self.headers.status() {
+            Some(100..200 | 204) => true,
+            Some(200..300) => self.method == Method::Connect,
+            _ => false,
         }
     }
 

@@ -37,7 +37,8 @@ pub struct Options {
     pub enable_huffman_encoding: bool,
     /// Longest name or value that is accepted, in bytes as encoded (`max_header_field_size_kb`).
     pub max_header_field_size: u32,
-    /// `custom_settings_parameters`: identifiers and values, sent behind our own.
+    /// `custom_settings_parameters`: identifiers and values, sent before our own and
+    /// instead of those with the same identifier.
     pub custom_settings_parameters: Vec<(u16, u32)>,
     /// `disallow_obs_text`: whether bytes above 127 in values are refused.
     pub disallow_obs_text: bool,

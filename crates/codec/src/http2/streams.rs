@@ -39,10 +39,12 @@ pub(super) struct Stream {
     pub(super) flush_by: Tick,
 }
 
-/// What has come from the peer: `Head → Body → Closed`. 1xx responses leave it at `Head`.
+/// What has come from the peer: `Head (→ FinalHead) → Body → Closed`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Receiving {
     Head,
+    /// A 1xx response has come, the final one has not (client).
+    FinalHead,
     Body,
     Closed,
 }

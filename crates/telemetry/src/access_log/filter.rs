@@ -163,7 +163,7 @@ fn several(filters: Vec<pb::AccessLogFilter>, at: &At<'_>) -> Result<Vec<Filter>
 fn response_flags(proto: pb::ResponseFlagFilter, at: &At<'_>) -> Result<Filter, Invalid> {
     let pb::ResponseFlagFilter { flags } = proto;
     let mut f = at.fields();
-    // "If the list is empty, any flag".
+    // An empty list stands for any flag.
     let any = if flags.is_empty() { u32::MAX } else { 0 };
     let bits = f.each("flags", flags, |name, at| {
         let known = || ResponseFlag::ALL.iter().map(|flag| flag.short()).collect::<Vec<_>>().join(", ");

@@ -17,15 +17,15 @@ mod substitution;
 mod template;
 mod time;
 
-pub use error::FormatError;
-use json::Object;
-pub(crate) use substitution::text_format;
-use template::Template;
-
 use nuncio_config::At;
 use nuncio_config::Invalid;
 use nuncio_message::Headers;
 use prost_types::Struct;
+
+pub use error::FormatError;
+use json::Object;
+pub(crate) use substitution::text_format;
+use template::Template;
 
 use crate::line::Line;
 use crate::stream_info::StreamInfo;

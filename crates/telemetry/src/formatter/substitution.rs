@@ -17,7 +17,7 @@ impl Formatter {
     pub fn from_proto(proto: pb::SubstitutionFormatString, at: &At<'_>) -> Result<Self, Invalid> {
         let pb::SubstitutionFormatString { omit_empty_values, content_type, formatters, json_format_options, format } =
             proto;
-        // "Specifies whether to use empty values": false by default.
+        // Off by default: what has no value is a dash.
         let empty = if omit_empty_values { Empty::Nothing } else { Empty::Dash };
         let mut f = at.fields();
         f.without_effect("content_type", content_type, "it is only used for the bodies of local replies");

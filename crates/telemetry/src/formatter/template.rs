@@ -40,7 +40,6 @@ impl Template {
         Ok(Self { pieces: pieces.into(), tail: Literal::new(&text) })
     }
 
-    #[inline]
     pub(super) fn append(&self, inputs: &Inputs<'_>, empty: Empty, line: &mut Line) {
         for Piece { before, operator } in &self.pieces {
             before.append(line);
@@ -54,6 +53,12 @@ impl Template {
     /// The text, when there is no operator in it.
     pub(super) fn as_text(&self) -> Option<&[u8]> {
         self.pieces.is_empty().then(|| self.tail.as_bytes())
+    }
+
+    /// Appends the value of the operator, when there is nothing else; returns whether there is one.
+    #[inline(never)]
+    pub(super) fn append_value(&self, inputs: &Inputs<'_>, line: &mut Line) -> bool {
+        self.as_operator().is_some_and(|operator| append(operator, inputs, line))
     }
 
     /// The operator, when there is nothing else.

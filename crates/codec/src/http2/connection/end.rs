@@ -81,6 +81,8 @@ impl Http2 {
         if !self.going.is_final && self.failed.is_none() {
             self.going.is_final = true;
             self.put_goaway(self.last_peer_stream, ErrorCode::NO_ERROR, "");
+            // As in Envoy, neither the notice before it nor a goodbye after an error counts.
+            self.tally.mark().goaway_sent += 1;
         }
     }
 
@@ -90,7 +92,6 @@ impl Http2 {
         self.out.put(&last.to_be_bytes());
         self.out.put(&code.0.to_be_bytes());
         self.out.put(debug.as_bytes());
-        self.tally.mark().goaway_sent += 1;
     }
 
     fn put_frame(&mut self, head: FrameHead, payload: &[u8]) {

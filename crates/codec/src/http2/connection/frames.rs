@@ -42,8 +42,9 @@ impl Http2 {
         }
         match self.streams.by_id(head.stream).map(|stream| stream.receiving) {
             Some(Receiving::Closed) => Err(self.fail(ErrorCode::STREAM_CLOSED, "DATA: stream in half-closed(remote)")),
+            Some(Receiving::Head) => Err(self.fail(ErrorCode::PROTOCOL_ERROR, "DATA: stream not opened")),
             None if self.is_idle(head.stream) => Err(self.fail(ErrorCode::PROTOCOL_ERROR, "DATA: stream in idle")),
-            Some(Receiving::Head | Receiving::Body) | None => Ok(()),
+            Some(Receiving::FinalHead | Receiving::Body) | None => Ok(()),
         }
     }
 
@@ -58,8 +59,8 @@ impl Http2 {
             self.reset_by_protocol(slot, ErrorCode::FLOW_CONTROL_ERROR, super::end::REMOTE_RESET);
             return Ok(false);
         }
-        if stream.receiving == Receiving::Head {
-            // A response's body before its head.
+        if stream.receiving == Receiving::FinalHead {
+            // A body behind a 1xx response.
             self.reset_by_protocol(slot, ErrorCode::PROTOCOL_ERROR, super::end::REMOTE_RESET);
             return Ok(false);
         }
@@ -79,7 +80,7 @@ impl Http2 {
         if payload.len() != PRIORITY_BYTES {
             return Err(self.fail(ErrorCode::FRAME_SIZE_ERROR, ""));
         }
-        match self.inbound.priority(&self.options) {
+        match self.inbound.priority(self.streams.len(), &self.options) {
             Ok(()) => Ok(()),
             Err(flood) => Err(self.flooded(None, flood)),
         }
@@ -119,7 +120,7 @@ impl Http2 {
         if payload.len() / PARAMETER_BYTES > MAX_SETTINGS {
             return Err(self.fail(ErrorCode::ENHANCE_YOUR_CALM, "SETTINGS: too many setting entries"));
         }
-        for setting in settings::parse(payload) {
+        for setting in settings::parse(self.role, payload) {
             match setting {
                 Ok(setting) => self.apply(setting)?,
                 Err(settings::InvalidSetting) => return Err(self.invalid(0)),
@@ -175,7 +176,12 @@ impl Http2 {
         for slot in self.streams.slots() {
             let Some(stream) = self.streams.get_mut(slot) else { continue };
             if stream.send_window.shift(by).is_err() {
-                self.reset_by_protocol(slot, ErrorCode::FLOW_CONTROL_ERROR, super::end::REMOTE_RESET);
+                let id = stream.id;
+                self.put_reset(id, ErrorCode::FLOW_CONTROL_ERROR);
+                self.forget(slot);
+                // For Envoy it is the peer who ended the stream.
+                let cause = ResetCause::Remote(ErrorCode::FLOW_CONTROL_ERROR);
+                self.events.push_back(Event::Reset { stream: id, cause });
             } else {
                 self.note_window(slot);
             }
@@ -207,6 +213,12 @@ impl Http2 {
         }
         let last = frame::number(payload) & 0x7fff_ffff;
         let code = ErrorCode(frame::number(&payload[4..]));
+        // It names a stream of ours, and may only be lowered (RFC 9113 section 6.8).
+        let is_ours = last == 0 || (last % 2 == 1) == (self.role == Role::Client);
+        if !is_ours || self.going.last_processed.is_some_and(|before| last > before) {
+            return Err(self.invalid(0));
+        }
+        self.going.last_processed = Some(last);
         self.going.is_away = true;
         if self.role == Role::Client {
             self.refuse_above(last);
@@ -228,7 +240,7 @@ impl Http2 {
         if payload.len() != 4 {
             return Err(self.fail(ErrorCode::FRAME_SIZE_ERROR, ""));
         }
-        if let Err(flood) = self.inbound.window_update(&self.options) {
+        if let Err(flood) = self.inbound.window_update(self.streams.len(), &self.options) {
             return Err(self.flooded(None, flood));
         }
         let increment = i64::from(frame::number(payload) & 0x7fff_ffff);

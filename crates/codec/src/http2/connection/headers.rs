@@ -20,6 +20,16 @@ enum Target {
 impl Http2 {
     pub(super) fn headers(&mut self, head: FrameHead, payload: &[u8]) -> Result<(), ConnectionError> {
         let fragment = self.strip(head, payload)?;
+        if self.head.is_none() {
+            self.begin_block(head)?;
+        }
+        self.count_content(head.stream, payload.is_empty() && !head.has(flag::END_STREAM))?;
+        self.fragment(fragment, head.has(flag::END_HEADERS))
+    }
+
+    /// Finds or makes the stream of a HEADERS frame. As in Envoy the stream begins with the frame's head, whether the
+    /// rest has come or not, so that a request that is never completed is noticed.
+    pub(super) fn begin_block(&mut self, head: FrameHead) -> Result<(), ConnectionError> {
         let end_stream = head.has(flag::END_STREAM);
         let (kind, slot) = match self.target(head.stream)? {
             Target::Stream(kind, slot) => (kind, slot),
@@ -33,9 +43,9 @@ impl Http2 {
         if matches!(kind, Kind::RequestTrailers | Kind::ResponseTrailers) {
             self.tally.mark().trailers += 1;
         }
-        self.head = Some(Head::begin(kind, head.stream, slot, end_stream));
-        self.count_content(head.stream, payload.is_empty() && !end_stream)?;
-        self.fragment(fragment, head.has(flag::END_HEADERS))
+        let method = self.streams.get(slot).map_or(Method::Other, |stream| stream.method);
+        self.head = Some(Head::begin(kind, head.stream, slot, end_stream, method));
+        Ok(())
     }
 
     pub(super) fn continuation(&mut self, head: FrameHead, payload: &[u8]) -> Result<(), ConnectionError> {
@@ -52,7 +62,7 @@ impl Http2 {
         let mut padding = 0;
         if head.has(flag::PADDED) {
             let Some((&length, behind)) = rest.split_first() else {
-                return Err(self.fail(ErrorCode::FRAME_SIZE_ERROR, ""));
+                return Err(self.fail(ErrorCode::PROTOCOL_ERROR, "HEADERS: insufficient padding space"));
             };
             (padding, rest) = (length.into(), behind);
         }
@@ -77,13 +87,14 @@ impl Http2 {
         {
             return match (self.role, known.receiving) {
                 (_, Receiving::Closed) => Err(self.invalid(stream)),
-                (Role::Server, Receiving::Head | Receiving::Body) => Ok(Target::Stream(Kind::RequestTrailers, slot)),
-                (Role::Client, Receiving::Head) => Ok(Target::Stream(Kind::Response, slot)),
+                (Role::Server, Receiving::Head | Receiving::FinalHead | Receiving::Body) => {
+                    Ok(Target::Stream(Kind::RequestTrailers, slot))
+                }
+                (Role::Client, Receiving::Head | Receiving::FinalHead) => Ok(Target::Stream(Kind::Response, slot)),
                 (Role::Client, Receiving::Body) => Ok(Target::Stream(Kind::ResponseTrailers, slot)),
             };
         }
         if !self.is_idle(stream) {
-            self.tally.mark().headers_cb_no_stream += 1;
             return Ok(Target::Gone);
         }
         if self.role == Role::Client || stream.is_multiple_of(2) {
@@ -97,7 +108,6 @@ impl Http2 {
             // Before it has acknowledged the limit the peer could not know.
             return if self.unacknowledged_settings > 0 { Ok(Target::Refused) } else { Err(self.invalid(0)) };
         }
-        self.inbound.opened_stream();
         let slot = self.streams.insert(stream, self.options.initial_stream_window_size, self.peer.initial_window);
         Ok(Target::Stream(Kind::Request, slot))
     }
@@ -163,11 +173,11 @@ impl Http2 {
             }
             return;
         }
-        if let Some(length) = head.content_length {
-            let is_without_body = stream.method == Method::Head
-                || matches!(status, 204 | 304)
-                || (stream.method == Method::Connect && (200..300).contains(&status));
-            stream.content_length = if is_without_body { None } else { Some(length) };
+        let is_without_body = stream.method == Method::Head || matches!(status, 204 | 304);
+        if head.kind == Kind::Response && is_without_body {
+            stream.content_length = Some(0);
+        } else if head.content_length.is_some() {
+            stream.content_length = head.content_length;
         }
         if head.end_stream && stream.content_length.is_some_and(|length| length != stream.received) {
             head.fault = Some(Fault::Malformed(INVALID_MESSAGE));
@@ -197,10 +207,21 @@ impl Http2 {
                     Refusal::TooLarge => tally.header_list_size_too_large += 1,
                     Refusal::Underscore => tally.requests_rejected_with_underscores_in_headers += 1,
                 }
-                self.reset_by_protocol(slot, ErrorCode::INTERNAL_ERROR, refusal.details());
+                self.refuse(stream, slot, refusal.details());
                 Ok(())
             }
         }
+    }
+
+    /// Ends a stream whose list exceeds a limit. In Envoy a response like that counts as reset by the upstream.
+    fn refuse(&mut self, stream: StreamId, slot: Slot, details: &'static str) {
+        self.put_reset(stream, ErrorCode::INTERNAL_ERROR);
+        self.forget(slot);
+        let cause = match self.role {
+            Role::Server => ResetCause::Protocol(details),
+            Role::Client => ResetCause::Remote(ErrorCode::INTERNAL_ERROR),
+        };
+        self.events.push_back(Event::Reset { stream, cause });
     }
 
     /// Hands the finished list to the owner.
@@ -214,6 +235,7 @@ impl Http2 {
         let is_informational =
             head.kind == Kind::Response && headers.status().is_some_and(|status| (100..200).contains(&status));
         if is_informational {
+            stream.receiving = Receiving::FinalHead;
             self.events.push_back(Event::Informational { stream: id, headers });
             return;
         }

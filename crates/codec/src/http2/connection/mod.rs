@@ -74,6 +74,8 @@ struct Peer {
 struct Going {
     /// The peer takes no more streams.
     is_away: bool,
+    /// The last of our streams that it processes.
+    last_processed: Option<StreamId>,
     /// We take no more streams.
     is_final: bool,
     has_eof: bool,
@@ -188,7 +190,6 @@ impl Http2 {
         let id = self.next_stream;
         self.next_stream += 2;
         self.streams.insert(id, self.options.initial_stream_window_size, self.peer.initial_window);
-        self.inbound.opened_stream();
         Some(id)
     }
 

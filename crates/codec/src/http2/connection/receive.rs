@@ -120,7 +120,12 @@ impl Http2 {
                     self.inbox.stage = Stage::Head;
                     self.frame(head, payload.bytes())
                 }
-                None => Ok(Step::Starved),
+                None => {
+                    if head.kind == kind::HEADERS && self.head.is_none() {
+                        self.begin_block(head)?;
+                    }
+                    Ok(Step::Starved)
+                }
             },
             Stage::Body(body) => self.body(body),
             Stage::Skip(left) => Ok(self.skip(left)),

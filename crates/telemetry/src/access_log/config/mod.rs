@@ -113,7 +113,7 @@ impl Sink {
         let mut f = at.fields();
         let path = f.value("path", path, non_empty);
         let formatter = match access_log_format {
-            // "If not specified, the default format is used", also for an empty one.
+            // Without a format, or with an empty one here, it is the default.
             None => f.keep(default_format(at)),
             Some(AccessLogFormat::Format(text)) if text.is_empty() => f.keep(default_format(at)),
             Some(AccessLogFormat::Format(text)) => {

@@ -3,7 +3,7 @@
 //! Invariants:
 //! 1. A worker never waits for a disk: it takes a file's lock once per tick to copy its lines, and the file's thread
 //!    holds that lock only to take them away, never while it writes.
-//! 2. What waits is bounded: beyond [`MAX_WAITING_BYTES`] of a file lines are dropped and counted as failed writes.
+//! 2. What waits is bounded: beyond `MAX_WAITING_BYTES` of a file lines are dropped and counted as failed writes.
 //! 3. Lines of one worker stay in order; a line is written whole, also next to other processes (append mode).
 //! 4. A file lives as long as a log or a batch with lines for it; then its thread writes what waits and ends.
 

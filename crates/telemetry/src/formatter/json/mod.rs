@@ -13,7 +13,6 @@ use self::escape::append_quoted;
 use self::escape::quote_from;
 use super::Empty;
 use super::Inputs;
-use super::evaluate::append;
 use super::template::Template;
 use crate::line::Line;
 
@@ -170,7 +169,7 @@ fn append_operator(template: &Template, inputs: &Inputs<'_>, empty: Empty, line:
     if !operator.is_number() {
         line.push(b'"');
     }
-    if !append(operator, inputs, line) {
+    if !template.append_value(inputs, line) {
         line.truncate(start);
         return append_null(empty, line);
     }
