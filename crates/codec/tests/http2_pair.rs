@@ -115,3 +115,23 @@ fn drain_lets_running_streams_finish_and_refuses_later_ones() {
     assert_eq!(pair.run_client(), ["head 1 end :status=200"]);
     assert_eq!((pair.client.active_streams(), pair.server.active_streams()), (0, 0));
 }
+
+#[test]
+fn heads_are_put_in_order_and_cleaned() {
+    let mut pair = Pair::new(Options::default(), Options::default());
+    let id = pair.client.open().expect("room");
+    let list = [
+        (":method", "GET"),
+        ("x-a", "1"),
+        ("connection", "close"),
+        (":path", "/a"),
+        ("host", "other"),
+        ("transfer-encoding", "chunked"),
+        (":scheme", "http"),
+        (":authority", "h"),
+        ("x-b", "2"),
+    ];
+    pair.client.send_head(id, &head(&list), true);
+    let expected = "head 1 end :method=GET :path=/a :scheme=http :authority=h x-a=1 x-b=2";
+    assert_eq!(pair.run_server(), [expected]);
+}

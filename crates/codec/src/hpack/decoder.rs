@@ -12,10 +12,19 @@ use super::table::{DYNAMIC, DynamicTable, STATIC};
 pub struct Field<'a> {
     /// The well-known number of the name, or [`HeaderId::OTHER`].
     pub id: HeaderId,
-    /// The name as it was sent; only names without upper-case letters have a number.
-    pub name: &'a [u8],
+    /// The name as it was sent, if it has no number; only names without upper-case letters have one.
+    pub other: &'a [u8],
     /// The value as it was sent.
     pub value: &'a [u8],
+    /// Whether the sink found this very field to be good before: it comes from a table.
+    pub is_checked: bool,
+}
+
+impl<'a> Field<'a> {
+    /// The name.
+    pub fn name(&self) -> &'a [u8] {
+        if self.id == HeaderId::OTHER { self.other } else { self.id.name().as_bytes() }
+    }
 }
 
 /// Why a block cannot be decoded. The tables of both sides differ from here on: a connection error of type
@@ -104,7 +113,7 @@ impl Decoder {
     }
 
     /// Decodes a fragment of a block and calls `sink` for each complete field; `is_last` says that the block ends
-    /// with it.
+    /// with it. The sink answers whether the field is good, see [`Field::is_checked`].
     ///
     /// # Errors
     /// When the block is not valid; the decoder must not be used any further.
@@ -112,7 +121,7 @@ impl Decoder {
         &mut self,
         fragment: &[u8],
         is_last: bool,
-        mut sink: impl FnMut(Field<'_>),
+        mut sink: impl FnMut(Field<'_>) -> bool,
     ) -> Result<(), DecodeError> {
         if self.rest.is_empty() {
             let used = self.fields(fragment, &mut sink)?;
@@ -146,7 +155,7 @@ impl Decoder {
     }
 
     /// Decodes complete fields; returns the bytes used.
-    fn fields(&mut self, block: &[u8], sink: &mut impl FnMut(Field<'_>)) -> Result<usize, DecodeError> {
+    fn fields(&mut self, block: &[u8], sink: &mut impl FnMut(Field<'_>) -> bool) -> Result<usize, DecodeError> {
         let mut used = 0;
         while used < block.len() {
             let field = &block[used..];
@@ -200,7 +209,7 @@ impl Decoder {
         &mut self,
         field: &[u8],
         representation: &Representation,
-        sink: &mut impl FnMut(Field<'_>),
+        sink: &mut impl FnMut(Field<'_>) -> bool,
     ) -> Result<(), DecodeError> {
         if let Representation::SizeUpdate(max) = *representation {
             return self.resize(max);
@@ -230,6 +239,7 @@ impl Decoder {
         Ok(())
     }
 
+    #[inline(always)]
     fn lookup(&self, index: u32) -> Result<Field<'_>, DecodeError> {
         match index {
             0 => Err(DecodeError::Index),
@@ -245,22 +255,19 @@ impl Decoder {
         name: Option<Text>,
         value: Text,
         is_indexed: bool,
-        sink: &mut impl FnMut(Field<'_>),
+        sink: &mut impl FnMut(Field<'_>) -> bool,
     ) -> Result<(), DecodeError> {
         let mut strings = std::mem::take(&mut self.strings);
         strings.clear();
-        let mut id = HeaderId::OTHER;
         // A name from the dynamic table is copied: inserting the field may evict it.
-        if let Some(name) = name {
+        let id = if let Some(name) = name {
             copy(field, name, &mut strings)?;
-            id = HeaderId::of(&strings);
+            HeaderId::of(&strings)
         } else {
             let named = self.lookup(name_index)?;
-            id = if named.id == HeaderId::OTHER { id } else { named.id };
-            if id == HeaderId::OTHER {
-                strings.extend_from_slice(named.name);
-            }
-        }
+            strings.extend_from_slice(named.other);
+            named.id
+        };
         let name_len = strings.len();
         let value = if value.is_huffman {
             copy(field, value, &mut strings)?;
@@ -268,12 +275,12 @@ impl Decoder {
         } else {
             &field[value.start..value.start + value.len]
         };
-        let name = if id == HeaderId::OTHER { &strings[..name_len] } else { id.name().as_bytes() };
-        let decoded = Field { id, name, value };
+        let other = if id == HeaderId::OTHER { &strings[..name_len] } else { &[] };
+        let mut decoded = Field { id, other, value, is_checked: false };
+        decoded.is_checked = sink(decoded);
         if is_indexed {
             self.table.insert(decoded);
         }
-        sink(decoded);
         self.strings = strings;
         Ok(())
     }

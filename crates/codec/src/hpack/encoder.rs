@@ -2,6 +2,7 @@
 //!
 //! A field goes into the dynamic table when it is sent the second time in a row with the same value: repeated heads
 //! shrink to an index a field, and values that are new each time (request ids, dates, lengths) never push those out.
+//! A name that no table has goes in at once, whatever its value, so that it need not be spelled out again.
 
 use nuncio_message::{Header, HeaderId};
 
@@ -81,41 +82,70 @@ impl Encoder {
     }
 
     /// Appends one field; its name must be lower case.
+    #[inline]
     pub fn field(&mut self, header: Header<'_>, out: &mut Vec<u8>) {
-        let known = static_entry(header.id, header.value);
-        if let Some(index) = known {
+        let slot = match header.id {
+            HeaderId::OTHER => return self.other(header, out),
+            id => id.number() as usize % KNOWN,
+        };
+        // Only these have static entries with values.
+        if (header.id.is_pseudo() || header.id == HeaderId::ACCEPT_ENCODING)
+            && let Some(index) = static_entry(header.id, header.value)
+        {
             out.push(0x80 | index);
             return;
         }
-        let last = self.last.get_or_insert_with(|| Box::new([Last::default(); KNOWN + OTHERS]));
-        let slot = match header.id {
-            HeaderId::OTHER => KNOWN + hash(header.name) as usize % OTHERS,
-            id => id.number() as usize,
-        };
-        let Some(last) = last.get_mut(slot) else { return };
-        let distance = self.table.inserted().wrapping_sub(last.inserted) as usize;
-        let entry = self.table.at(distance);
-        if let Some(entry) = entry
+        let distance = self.distance(slot);
+        if let Some(entry) = self.table.at(distance)
             && entry.id == header.id
-            && (header.id != HeaderId::OTHER || entry.name == header.name)
             && entry.value == header.value
         {
-            integer::encode(DYNAMIC + distance as u32, 7, 0x80, out);
+            indexed(distance, out);
             return;
         }
-        let entry = entry.filter(|entry| entry.id == header.id && entry.name == header.name);
-        let name_index = match static_name(header.id) {
-            0 if entry.is_some() => DYNAMIC + distance as u32,
-            index => u32::from(index),
+        self.literal(header, slot, u32::from(static_name(header.id)), out);
+    }
+
+    /// A field whose name has no number.
+    fn other(&mut self, header: Header<'_>, out: &mut Vec<u8>) {
+        let slot = KNOWN + hash(header.name) as usize % OTHERS;
+        let distance = self.distance(slot);
+        if let Some(entry) = self.table.at(distance)
+            && entry.other == header.name
+            && entry.value == header.value
+        {
+            indexed(distance, out);
+            return;
+        }
+        self.literal(header, slot, 0, out);
+    }
+
+    /// How many entries ago the last indexed value of a name went into the table, if it still is there.
+    #[inline]
+    fn distance(&mut self, slot: usize) -> usize {
+        let last = self.last.get_or_insert_with(|| Box::new([Last::default(); KNOWN + OTHERS]));
+        self.table.inserted().wrapping_sub(last[slot % (KNOWN + OTHERS)].inserted) as usize
+    }
+
+    #[inline(never)]
+    fn literal(&mut self, header: Header<'_>, slot: usize, static_name: u32, out: &mut Vec<u8>) {
+        let distance = self.distance(slot);
+        let has_name = |entry: &Field<'_>| entry.id == header.id && entry.name() == header.name;
+        let name_index = match static_name {
+            0 if self.table.at(distance).is_some_and(|entry| has_name(&entry)) => DYNAMIC + distance as u32,
+            index => index,
         };
-        match indexing(header) {
-            Indexing::Never => integer::encode(name_index, 4, 0x10, out),
-            Indexing::Allowed => {
+        let last = self.last.as_mut().and_then(|last| last.get_mut(slot));
+        match (indexing(header), last) {
+            (Indexing::Never, _) | (_, None) => integer::encode(name_index, 4, 0x10, out),
+            (Indexing::Allowed, Some(last)) => {
                 let hash = hash(header.value) | 1;
                 let fits = header.name.len() + header.value.len() + OVERHEAD <= self.table.max() as usize / 4 * 3;
-                if last.hash == hash && fits {
-                    self.table.insert(Field { id: header.id, name: header.name, value: header.value });
+                if fits && (last.hash == hash || name_index == 0) {
+                    let other = if header.id == HeaderId::OTHER { header.name } else { &[] };
+                    self.table.insert(Field { id: header.id, other, value: header.value, is_checked: true });
                     last.inserted = self.table.inserted();
+                    last.hash = hash;
                     integer::encode(name_index, 6, 0x40, out);
                 } else {
                     last.hash = hash;
@@ -128,6 +158,12 @@ impl Encoder {
         }
         string(self.strings, header.value, out);
     }
+}
+
+/// Appends the index of the entry that went into the table `distance` entries ago.
+#[inline]
+fn indexed(distance: usize, out: &mut Vec<u8>) {
+    integer::encode(DYNAMIC + distance as u32, 7, 0x80, out);
 }
 
 /// Whether a field may enter a table.
@@ -172,7 +208,7 @@ fn static_name(id: HeaderId) -> u8 {
     static NAMES: std::sync::LazyLock<[u8; KNOWN]> = std::sync::LazyLock::new(|| {
         let mut names = [0; KNOWN];
         for (at, entry) in STATIC.iter().enumerate().rev() {
-            names[entry.field().id.number() as usize] = at as u8 + 1;
+            names[entry.id().number() as usize] = at as u8 + 1;
         }
         names[0] = 0;
         names
@@ -181,14 +217,36 @@ fn static_name(id: HeaderId) -> u8 {
 }
 
 fn string(strings: Strings, text: &[u8], out: &mut Vec<u8>) {
+    /// Up to here the length of the encoded text, if that is shorter, takes one byte.
+    const ONE_BYTE: usize = 127;
+    if strings == Strings::Plain {
+        return plain(text, out);
+    }
+    if text.len() <= ONE_BYTE {
+        let start = out.len();
+        out.push(0);
+        huffman::encode(text, out);
+        let len = out.len() - start - 1;
+        if len < text.len() {
+            out[start] = 0x80 | len as u8;
+        } else {
+            out.truncate(start);
+            plain(text, out);
+        }
+        return;
+    }
     let len = huffman::encoded_len(text);
-    if strings == Strings::Huffman && len < text.len() {
+    if len < text.len() {
         integer::encode(len as u32, 7, 0x80, out);
         huffman::encode(text, out);
     } else {
-        integer::encode(text.len() as u32, 7, 0x00, out);
-        out.extend_from_slice(text);
+        plain(text, out);
     }
+}
+
+fn plain(text: &[u8], out: &mut Vec<u8>) {
+    integer::encode(text.len() as u32, 7, 0x00, out);
+    out.extend_from_slice(text);
 }
 
 /// Mixes eight bytes at a time. Not keyed: it only decides about indexing, and what it finds is compared.

@@ -17,7 +17,7 @@ const SYMBOLS: usize = 257;
 const MIN_BITS: usize = 5;
 const MAX_BITS: usize = 30;
 /// Codes up to this length, which cover nearly all text, are found with one look-up.
-const FAST_BITS: usize = 8;
+const FAST_BITS: u32 = 8;
 const END_OF_STRING: u16 = 256;
 
 static CODES: [Code; SYMBOLS] = codes();
@@ -101,8 +101,8 @@ const fn fast() -> [Fast; 1 << FAST_BITS] {
     let mut symbol = 0;
     while symbol < SYMBOLS {
         let Code { code, bits } = codes[symbol];
-        if bits as usize <= FAST_BITS {
-            let spare = FAST_BITS - bits as usize;
+        if bits <= FAST_BITS {
+            let spare = FAST_BITS - bits;
             let mut at = (code as usize) << spare;
             let end = (code as usize + 1) << spare;
             while at < end {
@@ -123,63 +123,86 @@ pub(super) struct Invalid;
 pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), Invalid> {
     // The shortest code has 5 bits.
     out.reserve(input.len() * 8 / MIN_BITS);
-    let mut bytes = input.iter();
-    let mut window = Window { bits: 0, left: 0 };
+    let mut window = Window { bits: 0, left: 0, rest: input };
     loop {
-        window.fill(&mut bytes);
-        let Fast { symbol, bits } = FAST[window.top(FAST_BITS) as usize];
-        if bits != 0 && u32::from(bits) <= window.left {
-            window.drop(bits.into());
+        window.fill();
+        // Whatever these bits begin with is a whole code.
+        while window.left >= FAST_BITS {
+            let Fast { symbol, bits } = FAST[window.top(FAST_BITS) as usize];
+            if bits == 0 {
+                break;
+            }
+            window.skip(bits.into());
             out.push(symbol);
-            continue;
         }
-        if bits != 0 || window.left < FAST_BITS as u32 {
-            return window.is_padding().then_some(()).ok_or(Invalid);
+        if window.left >= FAST_BITS {
+            window.fill();
+            out.push(window.take_long()?);
+        } else if window.rest.is_empty() {
+            return window.finish(out);
         }
-        out.push(window.take_long()?);
     }
 }
 
 /// Up to 64 bits of input, left-aligned; zeros behind the last.
-struct Window {
+struct Window<'a> {
     bits: u64,
     left: u32,
+    rest: &'a [u8],
 }
 
-impl Window {
-    fn fill(&mut self, bytes: &mut std::slice::Iter<'_, u8>) {
-        if self.left >= MAX_BITS as u32 {
+impl Window<'_> {
+    /// Fills up to more than the longest code, if there is so much.
+    #[inline]
+    fn fill(&mut self) {
+        if self.left > 32 {
             return;
         }
-        while self.left <= 56 {
-            let Some(&byte) = bytes.next() else { return };
+        if let Some((four, rest)) = self.rest.split_first_chunk::<4>() {
+            self.bits |= u64::from(u32::from_be_bytes(*four)) << (32 - self.left);
+            self.left += 32;
+            self.rest = rest;
+            return;
+        }
+        while let Some((&byte, rest)) = self.rest.split_first() {
             self.bits |= u64::from(byte) << (56 - self.left);
             self.left += 8;
+            self.rest = rest;
         }
     }
 
-    fn top(&self, bits: usize) -> u32 {
+    #[inline]
+    fn top(&self, bits: u32) -> u32 {
         (self.bits >> (64 - bits)) as u32
     }
 
-    fn drop(&mut self, bits: u32) {
+    #[inline]
+    fn skip(&mut self, bits: u32) {
         self.bits <<= bits;
         self.left -= bits;
     }
 
-    /// RFC 7541 section 5.2: fewer than 8 bits, all ones.
-    fn is_padding(&self) -> bool {
-        self.left < 8 && self.bits == !(u64::MAX.checked_shr(self.left).unwrap_or(0))
+    /// The last codes, of less than a byte, and the padding: fewer than 8 bits, all ones (RFC 7541 section 5.2).
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Invalid> {
+        loop {
+            let Fast { symbol, bits } = FAST[self.top(FAST_BITS) as usize];
+            if bits == 0 || u32::from(bits) > self.left {
+                let padding = !(u64::MAX.checked_shr(self.left).unwrap_or(0));
+                return if self.bits == padding { Ok(()) } else { Err(Invalid) };
+            }
+            self.skip(bits.into());
+            out.push(symbol);
+        }
     }
 
     fn take_long(&mut self) -> Result<u8, Invalid> {
-        for (bits, length) in LONG.iter().enumerate().skip(FAST_BITS + 1) {
-            if bits > self.left as usize {
+        for (bits, length) in (0..).zip(&LONG).skip(FAST_BITS as usize + 1) {
+            if bits > self.left {
                 return Err(Invalid);
             }
             let index = self.top(bits).wrapping_sub(length.first);
             if index < length.count {
-                self.drop(bits as u32);
+                self.skip(bits);
                 return match ORDERED[(length.at + index) as usize] {
                     END_OF_STRING => Err(Invalid),
                     symbol => Ok(symbol as u8),
@@ -199,6 +222,7 @@ pub(super) fn encoded_len(input: &[u8]) -> usize {
 /// Appends the encoded `input` to `out`.
 pub(super) fn encode(input: &[u8], out: &mut Vec<u8>) {
     let (mut window, mut used) = (0u64, 0u32);
+    out.reserve(input.len());
     for &byte in input {
         let Code { code, bits } = CODES[byte as usize];
         window = (window << bits) | u64::from(code);

@@ -32,6 +32,7 @@ pub(super) fn decode(input: &[u8], bits: u32) -> Result<Option<(u32, usize)>, De
 }
 
 /// Appends `value` with a prefix of `bits`; `flags` are the bits above the prefix.
+#[inline]
 pub(super) fn encode(value: u32, bits: u32, flags: u8, out: &mut Vec<u8>) {
     let mask = (1u32 << bits) - 1;
     if value < mask {

@@ -1,7 +1,5 @@
 //! The static table (RFC 7541 appendix A) and the dynamic one, a bounded queue of fields.
 
-use std::collections::VecDeque;
-
 use nuncio_message::HeaderId;
 
 use super::Field;
@@ -91,9 +89,12 @@ pub(super) static STATIC: [Static; 61] = [
 ];
 
 impl Static {
+    pub(super) fn id(&self) -> HeaderId {
+        self.id
+    }
+
     pub(super) fn field(&self) -> Field<'_> {
-        let name = if self.id == HeaderId::OTHER { self.name } else { self.id.name() };
-        Field { id: self.id, name: name.as_bytes(), value: self.value.as_bytes() }
+        Field { id: self.id, other: self.name.as_bytes(), value: self.value.as_bytes(), is_checked: true }
     }
 }
 
@@ -103,12 +104,15 @@ impl Static {
 /// 1. `size` is the sum of name, value and [`OVERHEAD`] of all entries, and at most `max`.
 /// 2. `bytes` holds the entries' bytes one behind the other; what stands before the oldest is garbage, at most as
 ///    much as `max`, so that memory stays below twice the bound.
+/// 3. `entries` is a ring of a power of two, or empty; the newest stands at `newest`, older ones before it.
 #[derive(Debug)]
 pub(super) struct DynamicTable {
     bytes: Vec<u8>,
     /// Position, in all bytes ever inserted, of the first byte in `bytes`. Wraps.
     base: u32,
-    entries: VecDeque<Entry>,
+    entries: Vec<Entry>,
+    newest: usize,
+    count: usize,
     size: usize,
     max: usize,
     /// Entries ever inserted; wraps.
@@ -119,15 +123,28 @@ pub(super) struct DynamicTable {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     at: u32,
-    id: HeaderId,
     name_len: u32,
     value_len: u32,
+    id: HeaderId,
+    is_checked: bool,
 }
+
+const NONE: Entry = Entry { at: 0, name_len: 0, value_len: 0, id: HeaderId::OTHER, is_checked: false };
+const FEWEST_ENTRIES: usize = 16;
 
 impl DynamicTable {
     /// Holds no memory until something is inserted.
     pub(super) fn new(max: u32) -> Self {
-        Self { bytes: Vec::new(), base: 0, entries: VecDeque::new(), size: 0, max: max as usize, inserted: 0 }
+        Self {
+            bytes: Vec::new(),
+            base: 0,
+            entries: Vec::new(),
+            newest: 0,
+            count: 0,
+            size: 0,
+            max: max as usize,
+            inserted: 0,
+        }
     }
 
     pub(super) fn max(&self) -> u32 {
@@ -145,42 +162,66 @@ impl DynamicTable {
     }
 
     /// The entry at `index`, 0 being the newest.
+    #[inline(always)]
     pub(super) fn at(&self, index: usize) -> Option<Field<'_>> {
-        let entry = self.entries.get(index)?;
+        if index >= self.count {
+            return None;
+        }
+        let entry = self.entries.get(self.newest.wrapping_sub(index) & (self.entries.len() - 1))?;
         let start = entry.at.wrapping_sub(self.base) as usize;
-        let (name, rest) = self.bytes[start..].split_at(entry.name_len as usize);
-        let name = if entry.id == HeaderId::OTHER { name } else { entry.id.name().as_bytes() };
-        Some(Field { id: entry.id, name, value: &rest[..entry.value_len as usize] })
+        let end_of_name = start + entry.name_len as usize;
+        let value = self.bytes.get(end_of_name..end_of_name + entry.value_len as usize)?;
+        let other = if entry.name_len == 0 { &[] } else { self.bytes.get(start..end_of_name)? };
+        Some(Field { id: entry.id, other, value, is_checked: entry.is_checked })
     }
 
     /// Adds an entry as the newest; one larger than the bound empties the table (RFC 7541 section 4.4).
     pub(super) fn insert(&mut self, field: Field<'_>) {
-        let needed = field.name.len() + field.value.len() + OVERHEAD;
+        let needed = field.name().len() + field.value.len() + OVERHEAD;
         self.evict(needed);
         if needed > self.max {
             return;
         }
         self.collect_garbage();
-        let stored_name = if field.id == HeaderId::OTHER { field.name } else { b"" };
         let at = self.base.wrapping_add(self.bytes.len() as u32);
-        self.bytes.extend_from_slice(stored_name);
+        self.bytes.extend_from_slice(field.other);
         self.bytes.extend_from_slice(field.value);
-        let (name_len, value_len) = (stored_name.len() as u32, field.value.len() as u32);
-        self.entries.push_front(Entry { at, id: field.id, name_len, value_len });
+        let (name_len, value_len) = (field.other.len() as u32, field.value.len() as u32);
+        self.push(Entry { at, name_len, value_len, id: field.id, is_checked: field.is_checked });
         self.size += needed;
         self.inserted = self.inserted.wrapping_add(1);
     }
 
+    fn push(&mut self, entry: Entry) {
+        if self.count == self.entries.len() {
+            if self.count > 0 {
+                // Straightens the ring: the oldest stands behind the newest.
+                self.entries.rotate_left((self.newest + 1) % self.count);
+            }
+            self.entries.resize((self.count * 2).max(FEWEST_ENTRIES), NONE);
+            self.newest = self.count.wrapping_sub(1);
+        }
+        self.newest = self.newest.wrapping_add(1) & (self.entries.len() - 1);
+        self.entries[self.newest] = entry;
+        self.count += 1;
+    }
+
+    fn oldest(&self) -> Option<&Entry> {
+        let back = self.count.checked_sub(1)?;
+        self.entries.get(self.newest.wrapping_sub(back) & (self.entries.len() - 1))
+    }
+
     fn evict(&mut self, needed: usize) {
         while self.size + needed > self.max {
-            let Some(entry) = self.entries.pop_back() else { return };
+            let Some(entry) = self.oldest() else { return };
             let name_len = if entry.id == HeaderId::OTHER { entry.name_len as usize } else { entry.id.name().len() };
             self.size -= name_len + entry.value_len as usize + OVERHEAD;
+            self.count -= 1;
         }
     }
 
     fn collect_garbage(&mut self) {
-        let Some(oldest) = self.entries.back() else {
+        let Some(oldest) = self.oldest() else {
             self.base = self.base.wrapping_add(self.bytes.len() as u32);
             self.bytes.clear();
             return;

@@ -16,11 +16,13 @@ fn unhex(text: &str) -> Vec<u8> {
 fn decode(decoder: &mut Decoder, block: &[u8]) -> Result<Pairs, DecodeError> {
     let mut pairs = Vec::new();
     decoder.decode(block, true, |field| {
-        assert_eq!(field.id, HeaderId::of(field.name));
+        assert_eq!(field.id, HeaderId::of(field.name()));
+        assert!(field.id == HeaderId::OTHER || field.other.is_empty());
         pairs.push((
-            String::from_utf8_lossy(field.name).into_owned(),
+            String::from_utf8_lossy(field.name()).into_owned(),
             String::from_utf8_lossy(field.value).into_owned(),
         ));
+        true
     })?;
     Ok(pairs)
 }
@@ -222,9 +224,10 @@ fn fragments_of_any_size_give_the_same_fields() {
         for (at, piece) in block.chunks(size).enumerate() {
             let result = decoder.decode(piece, at + 1 == count, |field| {
                 got.push((
-                    String::from_utf8_lossy(field.name).into_owned(),
+                    String::from_utf8_lossy(field.name()).into_owned(),
                     String::from_utf8_lossy(field.value).into_owned(),
                 ));
+                true
             });
             assert_eq!(result, Ok(()));
         }

@@ -14,6 +14,7 @@ use crate::hpack::Field;
 pub(super) const INVALID_FIELD: &str = "http2.invalid.header.field";
 /// Envoy's details for a list or a message that is not well formed.
 pub(super) const INVALID_MESSAGE: &str = "http2.violation.of.messaging.rule";
+const INVALID: Fault = Fault::Malformed(INVALID_FIELD);
 const TOO_MANY: &str = "http2.too_many_headers";
 const TOO_LARGE: &str = "http2.header_list_size_too_large";
 /// Room for cookies that is kept.
@@ -117,81 +118,115 @@ impl Head {
 
     /// Puts a finished block away for the next one on this thread.
     pub(super) fn put_away(mut self: Box<Self>) {
-        let mut cookies = std::mem::take(&mut self.cookies);
-        cookies.clear();
-        let is_small = cookies.capacity() <= KEPT_COOKIE_BYTES;
-        *self = Self { cookies: if is_small { cookies } else { Vec::new() }, ..Self::new() };
+        if !self.headers.is_empty() {
+            self.headers = Headers::new();
+        }
+        self.cookies.clear();
+        if self.cookies.capacity() > KEPT_COOKIE_BYTES {
+            self.cookies = Vec::new();
+        }
+        (self.fault, self.content_length, self.has_regular) = (None, None, false);
+        (self.dropped, self.crumbs) = (0, 0);
         // After thread-local destructors ran it is simply freed.
         let _ = SPARE.try_with(|spare| spare.set(Some(self)));
     }
 
-    /// Takes one field of the block.
-    pub(super) fn add(&mut self, field: Field<'_>, options: &Options) {
+    /// Takes one field of the block. Returns whether it needs no check when the same one comes again.
+    #[inline]
+    pub(super) fn add(&mut self, field: Field<'_>, options: &Options) -> bool {
         if self.fault.is_some() || self.kind == Kind::Ignored {
-            return;
+            return false;
         }
-        if let Err(fault) = self.take(field, options) {
-            self.fault = Some(fault);
-        }
+        let taken = if field.is_checked && is_plain(field.id) {
+            self.has_regular = true;
+            self.push(field);
+            self.limit(options)
+        } else {
+            self.take(&field, options)
+        };
+        self.fault = taken.err();
+        taken.is_ok()
     }
 
-    fn take(&mut self, field: Field<'_>, options: &Options) -> Result<(), Fault> {
-        let invalid = Fault::Malformed(INVALID_FIELD);
-        if field.id == HeaderId::CONTENT_LENGTH && self.kind == Kind::Response && self.is_lengthless() {
-            // As nghttp2: what can only be zero is dropped, anything else next to a 204 refused.
-            let is_wrong = self.headers.status() == Some(204) && field.value != b"0";
-            self.has_regular = true;
-            return if is_wrong { Err(invalid) } else { Ok(()) };
-        }
-        if field.name.first() == Some(&b':') {
-            self.pseudo(field, options).then_some(()).ok_or(invalid)?;
-        } else {
-            self.regular(field, options).then_some(()).ok_or(invalid)?;
-            self.has_regular = true;
-            if field.id == HeaderId::OTHER && field.name.contains(&b'_') && self.drops(options)? {
-                return Ok(());
+    /// The way of a field that is new, or has rules of its own.
+    #[inline(never)]
+    fn take(&mut self, field: &Field<'_>, options: &Options) -> Result<(), Fault> {
+        let is_valid = field.is_checked || syntax::is_value(field.value, options);
+        match field.id {
+            HeaderId::OTHER => self.other(field, is_valid, options)?,
+            id if id.is_pseudo() => self.pseudo(field, options)?,
+            id if !is_plain(id) => self.special(field, is_valid)?,
+            _ if is_valid => {
+                self.has_regular = true;
+                self.push(*field);
             }
-        }
-        if field.id == HeaderId::COOKIE && self.kind == Kind::Request {
-            self.crumb(field.value);
-        } else {
-            self.push(field);
+            _ => return Err(INVALID),
         }
         self.limit(options)
     }
 
-    fn pseudo(&self, field: Field<'_>, options: &Options) -> bool {
+    fn pseudo(&mut self, field: &Field<'_>, options: &Options) -> Result<(), Fault> {
+        let is_good = |check: fn(&[u8]) -> bool| field.is_checked || check(field.value);
         let is_known = match (self.kind, field.id) {
-            (Kind::Request, HeaderId::METHOD) => syntax::is_method(field.value),
-            (Kind::Request, HeaderId::PATH) => syntax::is_path(field.value),
-            (Kind::Request, HeaderId::SCHEME) => syntax::is_scheme(field.value),
-            (Kind::Request, HeaderId::AUTHORITY) => syntax::is_authority(field.value),
+            (Kind::Request, HeaderId::METHOD) => is_good(syntax::is_method),
+            (Kind::Request, HeaderId::PATH) => is_good(syntax::is_path),
+            (Kind::Request, HeaderId::SCHEME) => is_good(syntax::is_scheme),
+            // The static table has an empty one.
+            (Kind::Request, HeaderId::AUTHORITY) => !field.value.is_empty() && is_good(syntax::is_authority),
             (Kind::Request, HeaderId::PROTOCOL) => options.allow_connect && syntax::is_value(field.value, options),
-            (Kind::Response, HeaderId::STATUS) => syntax::is_status(field.value),
+            (Kind::Response, HeaderId::STATUS) => is_good(syntax::is_status),
             _ => false,
         };
         // RFC 9113 section 8.3: only before regular fields, and once.
-        is_known && !self.has_regular && !self.headers.has(field.id)
+        if !is_known || self.has_regular || self.headers.has(field.id) {
+            return Err(INVALID);
+        }
+        self.headers.push(field.id, field.value);
+        Ok(())
     }
 
-    fn regular(&mut self, field: Field<'_>, options: &Options) -> bool {
-        if field.id == HeaderId::OTHER && !syntax::is_name(field.name) {
-            return false;
+    /// A name without a number: unknown pseudo headers, too.
+    fn other(&mut self, field: &Field<'_>, is_valid: bool, options: &Options) -> Result<(), Fault> {
+        if !is_valid || !(field.is_checked || syntax::is_name(field.other)) {
+            return Err(INVALID);
         }
-        match field.id {
-            // RFC 9113 section 8.2.2: these belong to one HTTP/1 connection.
-            HeaderId::CONNECTION
-            | HeaderId::KEEP_ALIVE
-            | HeaderId::PROXY_CONNECTION
-            | HeaderId::TRANSFER_ENCODING
-            | HeaderId::UPGRADE => false,
+        self.has_regular = true;
+        let is_kept = options.headers_with_underscores_action == HeadersWithUnderscores::Allow
+            || !field.other.contains(&b'_')
+            || !self.drops(options)?;
+        if is_kept {
+            self.headers.push_name(field.other, field.value);
+        }
+        Ok(())
+    }
+
+    /// Names with rules of their own.
+    fn special(&mut self, field: &Field<'_>, is_valid: bool) -> Result<(), Fault> {
+        self.has_regular = true;
+        let is_good = match field.id {
             HeaderId::TE => field.value.eq_ignore_ascii_case(b"trailers"),
             HeaderId::HOST if self.kind == Kind::Request => {
                 syntax::is_authority(field.value) && !self.headers.has(HeaderId::HOST)
             }
+            HeaderId::CONTENT_LENGTH if self.kind == Kind::Response && self.is_lengthless() => {
+                // As nghttp2: what can only be zero is dropped, anything else next to a 204 refused.
+                let is_wrong = self.headers.status() == Some(204) && field.value != b"0";
+                return if is_wrong { Err(INVALID) } else { Ok(()) };
+            }
             HeaderId::CONTENT_LENGTH => self.length(field.value),
-            _ => syntax::is_value(field.value, options),
+            HeaderId::HOST | HeaderId::COOKIE => is_valid,
+            // RFC 9113 section 8.2.2: the others belong to one HTTP/1 connection.
+            _ => false,
+        };
+        if !is_good {
+            return Err(INVALID);
         }
+        if field.id == HeaderId::COOKIE && self.kind == Kind::Request {
+            self.crumb(field.value);
+        } else {
+            self.push(*field);
+        }
+        Ok(())
     }
 
     /// Whether a response can have no length: 1xx, 204, and 2xx to CONNECT (RFC 9110 section 8.6).
@@ -234,22 +269,25 @@ impl Head {
         self.crumbs += 1;
     }
 
+    #[inline]
     fn push(&mut self, field: Field<'_>) {
-        let map = match self.kind {
-            Kind::Request => HeaderMapKind::Request,
-            Kind::Response => HeaderMapKind::Response,
-            Kind::RequestTrailers => HeaderMapKind::RequestTrailers,
-            Kind::ResponseTrailers | Kind::Ignored => HeaderMapKind::ResponseTrailers,
-        };
-        if field.id == HeaderId::OTHER {
-            self.headers.push_name(field.name, field.value);
-        } else if self.headers.has(field.id) && field.id.is_joined(map) {
+        if self.headers.has(field.id) && field.id.is_joined(self.map()) {
             self.headers.append(field.id, b",", field.value);
         } else {
             self.headers.push(field.id, field.value);
         }
     }
 
+    fn map(&self) -> HeaderMapKind {
+        match self.kind {
+            Kind::Request => HeaderMapKind::Request,
+            Kind::Response => HeaderMapKind::Response,
+            Kind::RequestTrailers => HeaderMapKind::RequestTrailers,
+            Kind::ResponseTrailers | Kind::Ignored => HeaderMapKind::ResponseTrailers,
+        }
+    }
+
+    #[inline]
     fn limit(&self, options: &Options) -> Result<(), Fault> {
         if self.headers.len() + self.crumbs as usize > options.max_headers as usize {
             return Err(Fault::Refused(Refusal::TooMany));
@@ -317,4 +355,23 @@ impl Head {
         }
         self.headers.remove(HeaderId::HOST);
     }
+}
+
+/// Whether a well-known name has no rules of its own.
+#[inline]
+fn is_plain(id: HeaderId) -> bool {
+    !id.is_pseudo()
+        && !matches!(
+            id,
+            HeaderId::OTHER
+                | HeaderId::CONNECTION
+                | HeaderId::KEEP_ALIVE
+                | HeaderId::PROXY_CONNECTION
+                | HeaderId::TRANSFER_ENCODING
+                | HeaderId::UPGRADE
+                | HeaderId::TE
+                | HeaderId::HOST
+                | HeaderId::CONTENT_LENGTH
+                | HeaderId::COOKIE
+        )
 }

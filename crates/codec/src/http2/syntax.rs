@@ -8,6 +8,8 @@ const PATH: u8 = 4;
 const AUTHORITY: u8 = 8;
 const NAME: u8 = 16;
 const VALUE: u8 = 32;
+/// Printable ASCII.
+const PLAIN: u8 = 64;
 
 static CLASSES: [u8; 256] = classes();
 
@@ -34,6 +36,9 @@ const fn classes() -> [u8; 256] {
         }
         if b == b'\t' || (b >= b' ' && b != 0x7f) {
             class |= VALUE;
+        }
+        if b == b' ' || b.is_ascii_graphic() {
+            class |= PLAIN;
         }
         classes[byte] = class;
         byte += 1;
@@ -105,7 +110,21 @@ pub(super) fn is_name(name: &[u8]) -> bool {
 }
 
 pub(super) fn is_value(value: &[u8], options: &Options) -> bool {
+    let (words, rest) = value.as_chunks::<8>();
+    let is_plain = words.iter().all(|word| is_plain_text(u64::from_le_bytes(*word)));
+    if is_plain && all(rest, PLAIN) {
+        return true;
+    }
     all(value, VALUE) && (!options.disallow_obs_text || value.is_ascii())
+}
+
+/// Whether all eight bytes are printable ASCII: no bit 7, none below a blank, none DEL.
+fn is_plain_text(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let below_blank = word.wrapping_sub(ONES * 0x20);
+    let without_del = (word ^ (ONES * 0x7f)).wrapping_sub(ONES);
+    (word | below_blank | without_del) & HIGH == 0
 }
 
 /// A `content-length`, at most 2^63-1.

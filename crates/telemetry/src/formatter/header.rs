@@ -36,6 +36,16 @@ impl HeaderQuery {
         })
     }
 
+    /// The same for requests, which keep the host as `:authority`, whatever their version.
+    pub(super) fn of_request(mut self) -> Self {
+        for name in [&mut self.main].into_iter().chain(&mut self.alternative) {
+            if name.id == HeaderId::HOST {
+                name.id = HeaderId::AUTHORITY;
+            }
+        }
+        self
+    }
+
     /// The value to print; empty is a value.
     pub(super) fn find<'a>(&self, headers: Option<&'a Headers>) -> Option<&'a [u8]> {
         let headers = headers?;
@@ -53,12 +63,7 @@ impl HeaderName {
             return Err("Invalid header configuration. Format string contains invalid characters.".to_owned());
         }
         let name = name.to_ascii_lowercase().into_bytes();
-        let id = match HeaderId::of(&name) {
-            // Whatever the version, the host is kept as `:authority`.
-            HeaderId::HOST => HeaderId::AUTHORITY,
-            id => id,
-        };
-        Ok(Self { id, name: name.into() })
+        Ok(Self { id: HeaderId::of(&name), name: name.into() })
     }
 
     fn find<'a>(&self, headers: &'a Headers) -> Option<&'a [u8]> {

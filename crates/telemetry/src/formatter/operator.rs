@@ -223,7 +223,9 @@ fn compile(command: &Command<'_>) -> Result<Operator, FormatError> {
     let Command { name, arguments, max_length, .. } = *command;
     let max_bytes = max_length.map_or(usize::MAX, |max| usize::try_from(max).unwrap_or(usize::MAX));
     let operator = match name {
-        "REQ" | "REQUEST_HEADER" => HeaderQuery::parse(arguments, max_length).map(Operator::RequestHeader),
+        "REQ" | "REQUEST_HEADER" => {
+            HeaderQuery::parse(arguments, max_length).map(|query| Operator::RequestHeader(query.of_request()))
+        }
         "RESP" | "RESPONSE_HEADER" => HeaderQuery::parse(arguments, max_length).map(Operator::ResponseHeader),
         "TRAILER" | "RESPONSE_TRAILER" => HeaderQuery::parse(arguments, max_length).map(Operator::ResponseTrailer),
         "PATH" => PathQuery::parse(arguments, max_length).map(Operator::Path),

@@ -114,7 +114,7 @@ fn proxied() -> Exchange {
         ("x-request-id", "c06ef374-1be7-442a-a4c5-6f0232e251df"),
         ("x-envoy-original-path", "/trail?a=1&b=&c&enc=a%20b+c&a=2&d%20e=q"),
     ]);
-    let response = headers(&[(":status", "200"), ("x-r", "rrrr")]);
+    let response = headers(&[(":status", "200"), ("x-r", "rrrr"), ("host", "resp-host")]);
     Exchange { info, request, response, trailers: headers(&[("x-t", "tv")]) }
 }
 
@@ -161,6 +161,8 @@ fn operators_print_a_proxied_request_as_envoy_does() {
     let exchange = proxied();
     for line in [
         "%REQ(x-a)% => abcdefgh",
+        "%REQ(HOST)% %REQ(x-none?host)% => h.test h.test",
+        "%RESP(host)% %RESP(:authority)% => resp-host -",
         "%REQ(X-A):2% => ab",
         "%REQ(x-a):0% => ",
         "%REQ(x-none)% => -",

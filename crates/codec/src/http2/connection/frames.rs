@@ -21,8 +21,14 @@ impl Http2 {
     /// Acts on a frame that is completely there.
     pub(super) fn frame(&mut self, head: FrameHead, payload: &[u8]) -> Result<Step, ConnectionError> {
         match head.kind {
-            kind::HEADERS => self.headers(head, payload)?,
-            kind::CONTINUATION => self.continuation(head, payload)?,
+            kind::HEADERS => {
+                let event = self.headers(head, payload)?;
+                return Ok(self.in_turn(event));
+            }
+            kind::CONTINUATION => {
+                let event = self.continuation(head, payload)?;
+                return Ok(self.in_turn(event));
+            }
             kind::PRIORITY => self.priority(payload)?,
             kind::RST_STREAM => self.rst_stream(head, payload)?,
             kind::SETTINGS => self.settings(head, payload)?,
@@ -33,6 +39,18 @@ impl Http2 {
             _ => return Err(self.invalid(head.stream)),
         }
         Ok(Step::Onward)
+    }
+
+    /// Hands an event out at once, unless others come before it.
+    fn in_turn(&mut self, event: Option<Event>) -> Step {
+        match event {
+            Some(event) if self.events.is_empty() => Step::Event(event),
+            Some(event) => {
+                self.events.push_back(event);
+                Step::Onward
+            }
+            None => Step::Onward,
+        }
     }
 
     /// Checks the stream of a DATA frame; one that is gone is fine, as the peer may not know yet.

@@ -8,6 +8,18 @@ use crate::{ConnectionError, ErrorCode, Event, ResetCause, Role, StreamId};
 
 const PRIORITY_BYTES: usize = 5;
 
+/// Whether padding and priority, with which the payload of a HEADERS frame begins, have come and are valid.
+pub(super) fn has_good_prefix(head: FrameHead, payload: &[u8]) -> bool {
+    let padding_bytes = usize::from(head.has(flag::PADDED));
+    let priority_bytes = if head.has(flag::PRIORITY) { PRIORITY_BYTES } else { 0 };
+    let prefix = padding_bytes + priority_bytes;
+    let Some(bytes) = payload.get(..prefix) else { return false };
+    let (padding, priority) = bytes.split_at(padding_bytes);
+    let padding = padding.first().map_or(0, |&length| usize::from(length));
+    let is_on_itself = priority_bytes > 0 && frame::number(priority) & 0x7fff_ffff == head.stream;
+    !is_on_itself && head.len as usize >= prefix + padding
+}
+
 /// Whose header block it is.
 enum Target {
     Stream(Kind, Slot),
@@ -18,7 +30,7 @@ enum Target {
 }
 
 impl Http2 {
-    pub(super) fn headers(&mut self, head: FrameHead, payload: &[u8]) -> Result<(), ConnectionError> {
+    pub(super) fn headers(&mut self, head: FrameHead, payload: &[u8]) -> Result<Option<Event>, ConnectionError> {
         let fragment = self.strip(head, payload)?;
         if self.head.is_none() {
             self.begin_block(head)?;
@@ -48,7 +60,7 @@ impl Http2 {
         Ok(())
     }
 
-    pub(super) fn continuation(&mut self, head: FrameHead, payload: &[u8]) -> Result<(), ConnectionError> {
+    pub(super) fn continuation(&mut self, head: FrameHead, payload: &[u8]) -> Result<Option<Event>, ConnectionError> {
         if self.head.is_none() {
             return Err(self.fail(ErrorCode::PROTOCOL_ERROR, "CONTINUATION: unexpected"));
         }
@@ -112,8 +124,8 @@ impl Http2 {
         Ok(Target::Stream(Kind::Request, slot))
     }
 
-    fn fragment(&mut self, fragment: &[u8], is_last: bool) -> Result<(), ConnectionError> {
-        let Some(head) = &mut self.head else { return Ok(()) };
+    fn fragment(&mut self, fragment: &[u8], is_last: bool) -> Result<Option<Event>, ConnectionError> {
+        let Some(head) = &mut self.head else { return Ok(None) };
         let options = &self.options;
         if self.decoder.decode(fragment, is_last, |field| head.add(field, options)).is_err() {
             return Err(self.fail(ErrorCode::COMPRESSION_ERROR, ""));
@@ -121,11 +133,11 @@ impl Http2 {
         if head.fault.is_some() && head.kind != Kind::Ignored {
             self.reject()?;
         }
-        if is_last { self.finish_head() } else { Ok(()) }
+        if is_last { self.finish_head() } else { Ok(None) }
     }
 
-    fn finish_head(&mut self) -> Result<(), ConnectionError> {
-        let Some(head) = &mut self.head else { return Ok(()) };
+    fn finish_head(&mut self) -> Result<Option<Event>, ConnectionError> {
+        let Some(head) = &mut self.head else { return Ok(None) };
         if head.kind != Kind::Ignored {
             self.tally_dropped();
             self.check_head();
@@ -133,11 +145,10 @@ impl Http2 {
                 self.reject()?;
             }
         }
-        if let Some(mut head) = self.head.take() {
-            self.deliver(&mut head);
-            head.put_away();
-        }
-        Ok(())
+        let Some(mut head) = self.head.take() else { return Ok(None) };
+        let event = self.deliver(&mut head);
+        head.put_away();
+        Ok(event)
     }
 
     fn tally_dropped(&mut self) {
@@ -224,29 +235,26 @@ impl Http2 {
         self.events.push_back(Event::Reset { stream, cause });
     }
 
-    /// Hands the finished list to the owner.
-    fn deliver(&mut self, head: &mut Head) {
+    /// The finished list, for the owner.
+    fn deliver(&mut self, head: &mut Head) -> Option<Event> {
         if head.kind == Kind::Ignored {
-            return;
+            return None;
         }
-        let Some(stream) = self.streams.get_mut(head.slot) else { return };
+        let stream = self.streams.get_mut(head.slot)?;
         let headers = std::mem::take(&mut head.headers);
         let (id, end_stream) = (head.stream, head.end_stream);
-        let is_informational =
-            head.kind == Kind::Response && headers.status().is_some_and(|status| (100..200).contains(&status));
-        if is_informational {
+        if head.kind == Kind::Response && headers.status().is_some_and(|status| (100..200).contains(&status)) {
             stream.receiving = Receiving::FinalHead;
-            self.events.push_back(Event::Informational { stream: id, headers });
-            return;
+            return Some(Event::Informational { stream: id, headers });
         }
         stream.receiving = if end_stream { Receiving::Closed } else { Receiving::Body };
-        self.events.push_back(match head.kind {
-            Kind::Request | Kind::Response => Event::Head { stream: id, headers, end_stream },
-            Kind::RequestTrailers | Kind::ResponseTrailers | Kind::Ignored => Event::Trailers { stream: id, headers },
-        });
         if end_stream {
             self.retire(head.slot);
         }
+        Some(match head.kind {
+            Kind::Request | Kind::Response => Event::Head { stream: id, headers, end_stream },
+            Kind::RequestTrailers | Kind::ResponseTrailers | Kind::Ignored => Event::Trailers { stream: id, headers },
+        })
     }
 
     /// The input ran out inside a request's head: the owner learns of its stream.

@@ -3,6 +3,7 @@
 use nuncio_message::Chunk;
 
 use super::Http2;
+use super::headers::has_good_prefix;
 use crate::http2::frame::{FRAME_HEAD_BYTES, FrameHead, MAX_FRAME_BYTES, PREFACE, flag, kind};
 use crate::http2::streams::{Receiving, Slot};
 use crate::{ConnectionError, ErrorCode, Event, Role, StreamId};
@@ -121,7 +122,7 @@ impl Http2 {
                     self.frame(head, payload.bytes())
                 }
                 None => {
-                    if head.kind == kind::HEADERS && self.head.is_none() {
+                    if head.kind == kind::HEADERS && self.head.is_none() && has_good_prefix(head, &self.inbox.partial) {
                         self.begin_block(head)?;
                     }
                     Ok(Step::Starved)

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::mem;
 
-use nuncio_message::{Chunk, Header, HeaderId, Headers};
+use nuncio_message::{Chunk, HeaderId, Headers};
 
 use super::Http2;
 use crate::http2::flood::Flood;
@@ -196,14 +196,7 @@ impl Http2 {
         let mut block = BLOCK.try_with(Cell::take).unwrap_or_default();
         block.clear();
         self.encoder.begin(&mut block);
-        // Pseudo headers come first, wherever they stand in the list (RFC 9113 section 8.3).
-        for header in headers.iter().filter(|header| header.id.is_pseudo()) {
-            self.encoder.field(header, &mut block);
-        }
-        let has_authority = headers.has(HeaderId::AUTHORITY);
-        for header in headers.iter().filter(|header| is_sent(*header, has_authority)) {
-            self.encoder.field(header, &mut block);
-        }
+        self.encode(headers, &mut block);
         let end_stream = if end_stream { flag::END_STREAM } else { 0 };
         if block.len() <= MAX_FRAME_BYTES {
             let flags = flag::END_HEADERS | end_stream;
@@ -217,6 +210,27 @@ impl Http2 {
             // After thread-local destructors ran it is simply freed.
             let _ = BLOCK.try_with(|spare| spare.set(block));
         }
+    }
+
+    /// Pseudo headers come first (RFC 9113 section 8.3), as they nearly always stand in the list already.
+    fn encode(&mut self, headers: &Headers, block: &mut Vec<u8>) {
+        let has_authority = headers.has(HeaderId::AUTHORITY);
+        let mut list = headers.iter();
+        let mut leading = 0;
+        let first_regular = loop {
+            match list.next() {
+                Some(header) if header.id.is_pseudo() => self.encoder.field(header, block),
+                other => break other,
+            }
+            leading += 1;
+        };
+        if PSEUDO.iter().filter(|&&id| headers.has(id)).count() > leading {
+            for header in headers.iter().skip(leading).filter(|header| header.id.is_pseudo()) {
+                self.encoder.field(header, block);
+            }
+        }
+        let regular = first_regular.into_iter().chain(list).filter(|header| is_sent(header.id, has_authority));
+        regular.for_each(|header| self.encoder.field(header, block));
     }
 
     fn put_long_block(&mut self, stream: StreamId, block: &[u8], end_stream: u8) {
@@ -264,9 +278,13 @@ impl Http2 {
     }
 }
 
+const PSEUDO: [HeaderId; 6] =
+    [HeaderId::METHOD, HeaderId::PATH, HeaderId::AUTHORITY, HeaderId::SCHEME, HeaderId::STATUS, HeaderId::PROTOCOL];
+
 /// Whether a regular header goes out.
-fn is_sent(header: Header<'_>, has_authority: bool) -> bool {
-    match header.id {
+#[inline]
+fn is_sent(id: HeaderId, has_authority: bool) -> bool {
+    match id {
         HeaderId::CONNECTION
         | HeaderId::KEEP_ALIVE
         | HeaderId::PROXY_CONNECTION
