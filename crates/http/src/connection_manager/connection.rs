@@ -286,6 +286,8 @@ impl Connection {
             let count = codec.out().io_slices(&mut slices);
             match transport.poll_write(&mut task, &slices[..count]) {
                 Poll::Pending => break,
+                // Nothing taken of something given: it never will be.
+                Poll::Ready(Ok(0)) => return None,
                 Poll::Ready(Ok(n)) => {
                     total += n;
                     codec.wrote(n, |id, bytes| self.http.note_left(self.stream(id), bytes, &self.side));

@@ -132,7 +132,7 @@ impl Core {
         self.is_head_request = self.request.get(HeaderId::METHOD) == Some(b"HEAD");
         self.deadlines.clear(Deadline::RequestHeaders);
         if let Source::Connection { connection, .. } = &self.source {
-            let protocol = connection.codec(|codec| codec.protocol());
+            let protocol = connection.peek(nuncio_codec::Codec::protocol);
             self.info.protocol = Some(protocol);
             match protocol {
                 Protocol::Http2 => self.manager.stats.downstream_rq_http2_total.inc(),
@@ -167,6 +167,12 @@ impl Core {
             ResetCause::Remote(_) | ResetCause::RemoteRefused => {
                 (ResponseFlag::DownstreamRemoteReset, "http2.remote_reset")
             }
+            // Envoy refuses what is too much with a reset of the stream, and logs it as the client's reset.
+            ResetCause::Protocol(
+                details @ ("http2.too_many_headers"
+                | "http2.header_list_size_too_large"
+                | "http2.unexpected_underscore"),
+            ) => (ResponseFlag::DownstreamRemoteReset, details),
             ResetCause::Protocol(details) => (ResponseFlag::DownstreamProtocolError, details),
             ResetCause::FlushTimeout => (ResponseFlag::StreamIdleTimeout, "stream_idle_timeout"),
         };
@@ -283,11 +289,20 @@ impl Core {
     fn note_route(&mut self) {
         let RouteState::Found(route) = &self.route else { return };
         let idle = route.route().idle_timeout();
+        let duration = route.route().forward().and_then(|forward| {
+            let grpc_timeout = self.request.get(nuncio_message::HeaderId::GRPC_TIMEOUT);
+            forward.max_stream_duration.limit(grpc_timeout)
+        });
         self.info.route_name = route.route_name();
         self.info.virtual_host_name = route.virtual_host_name();
         if let Some(idle) = idle {
             let now = self.now();
             self.deadlines.set_idle(idle, now);
+        }
+        if let Some(duration) = duration {
+            let start = self.info.timing.at(Moment::DownstreamReceiveBegin).unwrap_or_else(|| self.now());
+            let at = if duration.is_zero() { Tick::NEVER } else { start + duration };
+            self.deadlines.set(Deadline::Duration, at);
         }
     }
 

@@ -67,6 +67,13 @@ fn finish(core: &mut Core) {
 }
 
 impl Core {
+    /// `100 Continue`, from us.
+    pub(super) fn send_continue(&mut self) {
+        let mut headers = Headers::new();
+        headers.push(HeaderId::STATUS, b"100");
+        self.send_informational(&headers);
+    }
+
     pub(super) fn send_informational(&mut self, headers: &Headers) {
         self.manager.stats.downstream_rq_1xx.inc();
         if let Source::Connection { connection, id } = &self.source {

@@ -68,13 +68,22 @@ pub(super) fn request(core: &mut Core) -> Result<(), LocalReply> {
         request.set(HeaderId::X_FORWARDED_PROTO, b"http");
     }
     if !request.has(HeaderId::SCHEME) {
-        let scheme = request.get(HeaderId::X_FORWARDED_PROTO).unwrap_or(b"http").to_vec();
-        request.push(HeaderId::SCHEME, &scheme);
+        // By value for the two that there are: no allocation a request.
+        match request.get(HeaderId::X_FORWARDED_PROTO) {
+            Some(b"https") => request.push(HeaderId::SCHEME, b"https"),
+            _ => request.push(HeaderId::SCHEME, b"http"),
+        }
     }
     let keeps_id = !config.use_remote_address || config.preserve_external_request_id;
     if config.generate_request_id && !(keeps_id && request.has(HeaderId::X_REQUEST_ID)) {
         let id = core.http.worker().random().uuid();
         request.set(HeaderId::X_REQUEST_ID, &id);
+    }
+    // Envoy answers it at once, unless told to let the upstream do so; any other expectation is passed on.
+    let expects_continue = request.get(HeaderId::EXPECT).is_some_and(|it| it.eq_ignore_ascii_case(b"100-continue"));
+    if expects_continue && !config.proxy_100_continue {
+        request.remove(HeaderId::EXPECT);
+        core.send_continue();
     }
     Ok(())
 }

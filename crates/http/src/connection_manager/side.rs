@@ -69,11 +69,15 @@ impl Side {
     /// The codec cannot go on: its streams end with the error as their cause.
     pub(super) fn protocol_error(&self, connection: &Rc<Connection>, error: ConnectionError) {
         match self {
+            // Envoy counts floods apart.
+            Self::Downstream(_) if error.is_flood => {}
             Self::Downstream(side) => side.manager.stats.downstream_cx_protocol_error.inc(),
             Self::Upstream(side) => side.pool.stats().upstream_cx_protocol_error.inc(),
         }
-        for (_, key) in connection.take_streams() {
-            connection.http.post(key, self.reset_event(ResetCause::Protocol(error.details)));
+        for (id, key) in connection.take_streams() {
+            let is_other = error.stream.is_some_and(|stream| stream != id);
+            let details = if is_other { "codec_error:The_user_callback_function_failed" } else { error.details };
+            connection.http.post(key, self.reset_event(ResetCause::Protocol(details)));
         }
         connection.close_after_flush(false);
     }

@@ -134,7 +134,9 @@ impl Stream {
         let Some(frame) = self.router.response(frame, &mut self.core) else { return };
         match frame {
             Frame::Informational(mut headers) => {
-                if self.core.manager.config.proxy_100_continue || headers.status() != Some(100) {
+                // Envoy passes on 100, 102 and 103, and only when told to; the others end here.
+                let is_passed = matches!(headers.status(), Some(100 | 102 | 103));
+                if self.core.manager.config.proxy_100_continue && is_passed {
                     self.chain.informational(&mut headers, &mut self.core);
                     self.core.send_informational(&headers);
                 }

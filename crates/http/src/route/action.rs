@@ -74,6 +74,36 @@ pub struct MaxStreamDuration {
     pub grpc_timeout_header_offset: Option<Duration>,
 }
 
+impl MaxStreamDuration {
+    /// How long a request with this `grpc-timeout` may take; `None` leaves it to the connection manager, zero is no limit.
+    pub fn limit(&self, grpc_timeout: Option<&[u8]>) -> Option<Duration> {
+        let (Some(max), Some(asked)) = (self.grpc_timeout_header_max, grpc_timeout.and_then(grpc_timeout_of)) else {
+            return self.max_stream_duration;
+        };
+        let limit = if max.is_zero() || (!asked.is_zero() && asked < max) { asked } else { max };
+        let offset = self.grpc_timeout_header_offset.unwrap_or_default();
+        Some(if limit > offset { limit - offset } else { limit })
+    }
+}
+
+/// A `grpc-timeout`: at most eight digits and a unit (gRPC over HTTP/2, "Requests").
+fn grpc_timeout_of(value: &[u8]) -> Option<Duration> {
+    let (unit, digits) = value.split_last()?;
+    if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+    match unit {
+        b'H' => Some(Duration::from_secs(number * 3600)),
+        b'M' => Some(Duration::from_secs(number * 60)),
+        b'S' => Some(Duration::from_secs(number)),
+        b'm' => Some(Duration::from_millis(number)),
+        b'u' => Some(Duration::from_micros(number)),
+        b'n' => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
 /// "If not specified, the default is 15s." (`RouteAction.timeout`)
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nuncio_codec::{ErrorCode, ResetCause, StreamId};
-use nuncio_message::{Buffer, Chunk, HeaderId};
+use nuncio_message::{Buffer, Chunk, HeaderId, Headers};
 use nuncio_telemetry::{ClusterNames, HostDescription, Moment, ResponseFlag};
 use nuncio_upstream::{BreakerSlot, PickContext, Resource};
 
 use crate::chain::Terminal;
 use crate::connection_manager::{Connection, Core, Deadline, Frame};
 use crate::filter::LocalReply;
-use crate::route::{Action, ClusterSpecifier, Forward, WeightedTarget};
+use crate::route::{Action, ClusterSpecifier, Forward, HostRewrite, RouteRef, WeightedTarget};
 use pool::{Acquired, HostPool, Ticket};
 
 /// Base of the pause before a retry, doubled each time; the pause is a random part of it.
@@ -48,7 +48,9 @@ pub(crate) struct Router {
     body: Buffer,
     is_request_complete: bool,
     is_response_started: bool,
-    per_retry: Option<BreakerSlot>,
+    /// Between two attempts: the body keeps coming and has to be kept.
+    is_retry_due: bool,
+    retry_slot: Option<BreakerSlot>,
 }
 
 /// One try.
@@ -58,7 +60,7 @@ struct Attempt {
     state: State,
     /// Response bytes received whose credit has not been given back.
     unreleased: u32,
-    _active: Option<BreakerSlot>,
+    request_slot: Option<BreakerSlot>,
 }
 
 enum State {
@@ -100,6 +102,7 @@ impl Terminal for Router {
                 connection.send_data(*id, data, end_stream);
             }
             Some(_) => self.body.push(data),
+            None if self.is_retry_due => self.body.push(data),
             None => core.release_request(data.len() as u32),
         }
         if end_stream {
@@ -119,31 +122,33 @@ impl Terminal for Router {
 }
 
 impl Router {
-    fn forward(&mut self, route: &crate::route::RouteRef, forward: &Forward, core: &mut Core) {
-        let slot = match (&forward.cluster, route.weighted_cluster().map(|weighted| &weighted.target)) {
-            (ClusterSpecifier::Cluster(slot), _) | (_, Some(WeightedTarget::Cluster(slot))) => Some(Arc::clone(slot)),
-            (ClusterSpecifier::Header(name), _) | (_, Some(WeightedTarget::Header(name))) => {
-                let named = core.request.get_by_name(name).and_then(|name| std::str::from_utf8(name).ok());
-                named.and_then(|name| core.http.registry().find(name))
-            }
-            (ClusterSpecifier::Weighted(_), None) => None,
-        };
-        let Some(cluster) = slot.and_then(|slot| core.http.cluster(&slot)) else {
-            core.manager.stats.no_cluster.inc();
-            core.info.flags.set(ResponseFlag::NoClusterFound);
-            core.reply(LocalReply::new(forward.cluster_not_found_status, "", "cluster_not_found"));
-            return;
-        };
+    fn forward(&mut self, route: &RouteRef, forward: &Forward, core: &mut Core) {
+        let Some(cluster) = find_cluster(route, forward, core) else { return };
         cluster.stats().total_match_count.inc();
         core.info.upstream.cluster = Some(Arc::clone(cluster.names()));
+        if let Some(host) = route.weighted_cluster().and_then(|weighted| weighted.host_rewrite.as_ref()) {
+            rewrite_host(&mut core.request, host, forward.append_x_forwarded_host);
+        }
         route.change_request_headers(&mut core.request);
         if let Some(path) = route.route().rewritten_path(&core.request) {
             let old = core.request.get(HeaderId::PATH).unwrap_or_default().to_vec();
             core.request.set(HeaderId::X_ENVOY_ORIGINAL_PATH, &old);
             core.request.set(HeaderId::PATH, &path);
         }
-        if let Some(timeout) = forward.timeout {
+        if let Some(timeout) = forward.timeout.filter(|timeout| !timeout.is_zero()) {
             core.request.set_number(HeaderId::X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, timeout.as_millis() as u64);
+        }
+        match &forward.host_rewrite {
+            Some(HostRewrite::Literal(host)) => {
+                rewrite_host(&mut core.request, host, forward.append_x_forwarded_host);
+            }
+            Some(HostRewrite::Header(name)) => {
+                if let Some(host) = core.request.get_by_name(name).map(<[u8]>::to_vec) {
+                    rewrite_host(&mut core.request, &host, forward.append_x_forwarded_host);
+                }
+            }
+            // Known only when a host is picked.
+            Some(HostRewrite::Endpoint) | None => {}
         }
         if let Some(retry) = &forward.retry {
             (self.retry_on, self.retries_left) = (retry.retry_on, retry.num_retries);
@@ -151,7 +156,7 @@ impl Router {
         if self.is_request_complete {
             self.request_sent(core);
         }
-        self.try_host(&cluster, forward.priority, core);
+        self.try_host(&cluster, forward, core);
     }
 
     /// The route's timeout counts from the end of the request.
@@ -163,14 +168,9 @@ impl Router {
     }
 
     /// Picks a host and asks its pool for a connection.
-    fn try_host(
-        &mut self,
-        cluster: &Rc<pool::ClusterLocal>,
-        priority: nuncio_upstream::RoutingPriority,
-        core: &mut Core,
-    ) {
+    fn try_host(&mut self, cluster: &Rc<pool::ClusterLocal>, forward: &Forward, core: &mut Core) {
         let random = core.http.worker().random();
-        let Some(pool) = cluster.pick(priority, &PickContext { random }) else {
+        let Some(pool) = cluster.pick(forward.priority, &PickContext { random }) else {
             cluster.stats().upstream_cx_none_healthy.inc();
             core.info.flags.set(ResponseFlag::NoHealthyUpstream);
             core.reply(LocalReply::new(503, "no healthy upstream", "no_healthy_upstream"));
@@ -179,6 +179,10 @@ impl Router {
         self.attempts += 1;
         core.info.upstream.attempt_count = self.attempts;
         core.info.upstream.host = Some(Arc::clone(pool.host()) as Arc<dyn HostDescription>);
+        if matches!(forward.host_rewrite, Some(HostRewrite::Endpoint)) && !pool.host().hostname.is_empty() {
+            let host = pool.host().hostname.clone();
+            rewrite_host(&mut core.request, host.as_bytes(), forward.append_x_forwarded_host);
+        }
         let number = self.attempts;
         match pool.acquire(core.key, number) {
             Acquired::Ready(connection) => {
@@ -206,13 +210,15 @@ impl Router {
             HostPool::give_back(connection);
             return;
         };
-        let Some(id) = connection.codec(|codec| codec.open()) else {
+        // It may have closed, or filled up, since it was promised.
+        let opened = if connection.is_open() { connection.codec(nuncio_codec::Codec::open) } else { None };
+        let Some(id) = opened else {
             let pool = Rc::clone(&attempt.pool);
             attempt.state = State::Waiting(pool.wait_again(core.key, number));
             return;
         };
         connection.attach(id, core.key);
-        attempt._active = Some(attempt.pool.begin_request());
+        attempt.request_slot = Some(attempt.pool.begin_request());
         core.info.upstream.local_address = Some(connection.info.local_address.clone());
         core.info.upstream.remote_address = Some(connection.info.remote_address.clone());
         core.info.upstream.connection_id = connection.info.id;
@@ -341,8 +347,9 @@ impl Router {
             }
             UpstreamEnd::Reset(_) => self.retry_on.reset_before_request && !was_sending,
         };
-        if is_retriable && self.retries_left > 0 {
+        if is_retriable && self.retries_left > 0 && self.may_retry(core) {
             self.retries_left -= 1;
+            self.is_retry_due = true;
             let base = RETRY_BASE.saturating_mul(1 << self.attempts.min(8)).min(RETRY_CAP);
             let pause = core.http.worker().random().below(base.as_millis() as u64);
             core.set_timeout(Deadline::Retry, Duration::from_millis(pause));
@@ -354,20 +361,34 @@ impl Router {
         }
         let details = format!("upstream_reset_before_response_started{{{}}}", end.detail());
         let mut reply = connect_error(end.reason(), "");
-        reply.status = if matches!(end, UpstreamEnd::Reset(ResetCause::Protocol(_))) { 502 } else { 503 };
+        reply.status = if end.is_protocol_error() { 502 } else { 503 };
         reply.details = Cow::Owned(details);
         core.reply(reply);
     }
 
+    /// Takes a slot of the retry breaker of the cluster that is in the route's slot now.
+    fn may_retry(&mut self, core: &mut Core) -> bool {
+        let Some(route) = core.route_ref().cloned() else { return false };
+        let Some(forward) = route.route().forward() else { return false };
+        let Some(cluster) = cluster_of(&route, forward, core) else { return false };
+        // The slot of the attempt before comes back first: a request holds one at a time.
+        self.retry_slot = None;
+        if !cluster.allows(forward.priority, Resource::Retries) {
+            cluster.stats().upstream_rq_retry_overflow.inc();
+            return false;
+        }
+        cluster.stats().upstream_rq_retry.inc();
+        self.retry_slot = Some(cluster.take(forward.priority, Resource::Retries));
+        true
+    }
+
+    /// The pause is over. The route's slot may hold another cluster by now, or none.
     fn retry(&mut self, core: &mut Core) {
+        self.is_retry_due = false;
         let Some(route) = core.route_ref().cloned() else { return };
         let Some(forward) = route.route().forward() else { return };
-        if let ClusterSpecifier::Cluster(slot) = &forward.cluster
-            && let Some(cluster) = core.http.cluster(slot)
-        {
-            cluster.stats().upstream_rq_retry.inc();
-            self.per_retry = Some(cluster.take(forward.priority, Resource::Retries));
-            self.try_host(&cluster, forward.priority, core);
+        if let Some(cluster) = find_cluster(&route, forward, core) {
+            self.try_host(&cluster, forward, core);
         }
     }
 
@@ -377,10 +398,50 @@ impl Router {
     }
 }
 
+/// The cluster that the route names, as it is now.
+fn cluster_of(route: &RouteRef, forward: &Forward, core: &Core) -> Option<Rc<pool::ClusterLocal>> {
+    let slot = match (&forward.cluster, route.weighted_cluster().map(|weighted| &weighted.target)) {
+        (ClusterSpecifier::Cluster(slot), _) | (_, Some(WeightedTarget::Cluster(slot))) => Some(Arc::clone(slot)),
+        (ClusterSpecifier::Header(name), _) | (_, Some(WeightedTarget::Header(name))) => {
+            let named = core.request.get_by_name(name).and_then(|name| std::str::from_utf8(name).ok());
+            named.and_then(|name| core.http.registry().find(name))
+        }
+        (ClusterSpecifier::Weighted(_), None) => None,
+    };
+    slot.and_then(|slot| core.http.cluster(&slot))
+}
+
+/// As [`cluster_of`]; replies when there is none.
+fn find_cluster(route: &RouteRef, forward: &Forward, core: &mut Core) -> Option<Rc<pool::ClusterLocal>> {
+    let cluster = cluster_of(route, forward, core);
+    if cluster.is_none() {
+        core.manager.stats.no_cluster.inc();
+        core.info.flags.set(ResponseFlag::NoClusterFound);
+        core.reply(LocalReply::new(forward.cluster_not_found_status, "", "cluster_not_found"));
+    }
+    cluster
+}
+
+/// Replaces the authority. Envoy tells the upstream what it was, and on request the servers behind it too.
+fn rewrite_host(request: &mut Headers, host: &[u8], appends_forwarded: bool) {
+    let old = request.get(HeaderId::AUTHORITY).unwrap_or_default().to_vec();
+    request.set(HeaderId::X_ENVOY_ORIGINAL_HOST, &old);
+    if appends_forwarded {
+        request.append(HeaderId::X_FORWARDED_HOST, b",", &old);
+    }
+    request.set(HeaderId::AUTHORITY, host);
+}
+
 impl UpstreamEnd {
+    /// The upstream broke the protocol, or says that we did.
+    fn is_protocol_error(&self) -> bool {
+        matches!(self, Self::Reset(ResetCause::Protocol(_) | ResetCause::Remote(ErrorCode::PROTOCOL_ERROR)))
+    }
+
     fn flag(&self) -> ResponseFlag {
         match self {
             Self::ConnectFailed(_) | Self::ConnectTimeout => ResponseFlag::UpstreamConnectionFailure,
+            Self::Reset(_) if self.is_protocol_error() => ResponseFlag::UpstreamProtocolError,
             Self::Reset(ResetCause::Protocol(_)) => ResponseFlag::UpstreamProtocolError,
             Self::Reset(ResetCause::ConnectionTermination) => ResponseFlag::UpstreamConnectionTermination,
             Self::Reset(ResetCause::Remote(_) | ResetCause::RemoteRefused | ResetCause::FlushTimeout) => {
@@ -394,6 +455,7 @@ impl UpstreamEnd {
         match self {
             Self::ConnectFailed(_) => "remote connection failure",
             Self::ConnectTimeout => "connection timeout",
+            Self::Reset(_) if self.is_protocol_error() => "protocol error",
             Self::Reset(ResetCause::Protocol(_)) => "protocol error",
             Self::Reset(ResetCause::ConnectionTermination) => "connection termination",
             Self::Reset(ResetCause::RemoteRefused) => "remote refused stream reset",
@@ -417,12 +479,12 @@ fn connect_error(reason: &str, details: &'static str) -> LocalReply {
 
 impl Attempt {
     fn new(number: u32, pool: Rc<HostPool>, state: State) -> Self {
-        Self { number, pool, state, unreleased: 0, _active: None }
+        Self { number, pool, state, unreleased: 0, request_slot: None }
     }
 
     /// The response is complete.
     fn finish(self, is_request_complete: bool) {
-        self.pool.end_request(self._active.is_some());
+        self.pool.end_request(self.request_slot.is_some());
         if let State::Sending { connection, id } = &self.state {
             if self.unreleased > 0 {
                 connection.release(*id, self.unreleased);
@@ -433,13 +495,14 @@ impl Attempt {
                 connection.after_stream(false);
             } else {
                 connection.reset(*id, ErrorCode::NO_ERROR);
+                HostPool::settle(connection);
                 connection.after_stream(true);
             }
         }
     }
 
     fn abandon(self, code: ErrorCode) {
-        self.pool.end_request(self._active.is_some());
+        self.pool.end_request(self.request_slot.is_some());
         match self.state {
             State::Waiting(ticket) => self.pool.cancel(ticket),
             State::Sending { connection, id } => {
@@ -448,6 +511,7 @@ impl Attempt {
                 }
                 connection.reset(id, code);
                 self.pool.stats().upstream_rq_tx_reset.inc();
+                HostPool::settle(&connection);
                 connection.after_stream(true);
             }
         }
@@ -455,13 +519,14 @@ impl Attempt {
 
     /// The connection or the stream ended by itself.
     fn lost(self) {
-        self.pool.end_request(self._active.is_some());
+        self.pool.end_request(self.request_slot.is_some());
         if let State::Sending { connection, id } = &self.state {
             connection.detach(*id);
             if self.unreleased > 0 {
                 connection.release(*id, self.unreleased);
             }
             self.pool.stats().upstream_rq_rx_reset.inc();
+            HostPool::settle(connection);
             connection.after_stream(false);
         }
     }

@@ -88,6 +88,10 @@ impl ClusterLocal {
         &self.names
     }
 
+    pub(crate) fn allows(&self, priority: RoutingPriority, resource: Resource) -> bool {
+        self.cluster.breakers(priority).allows(resource)
+    }
+
     pub(crate) fn take(&self, priority: RoutingPriority, resource: Resource) -> BreakerSlot {
         let worker = self.http.upgrade().map_or(nuncio_worker::WorkerIndex::MAIN, |http| http.worker().index());
         self.cluster.breakers(priority).take(resource, worker)
@@ -170,20 +174,27 @@ impl HostPool {
         self.stats.upstream_rq_pending_active.inc();
         let slot = self.take(Resource::PendingRequests);
         let place = self.pool.borrow_mut().wait((key, attempt, slot));
+        self.connect_if_wanted();
+        Ticket(Some(place))
+    }
+
+    /// Makes a connection if more requests wait than connections are being made for. On HTTP/2 one at a time: who
+    /// waits there found none ready, because there is none, or all are full or going away.
+    fn connect_if_wanted(self: &Rc<Self>) {
         let (connecting, waiting, connections) = {
             let pool = self.pool.borrow();
             (pool.connecting() as usize, pool.waiting(), pool.connections())
         };
-        let wanted = if self.options.is_http2 { usize::from(connections == 0) } else { waiting };
-        if connecting < wanted {
-            // One connection is always allowed, whatever the limit.
-            if self.cluster.breakers(self.priority).allows(Resource::Connections) || connections == 0 {
-                self.connect();
-            } else {
-                self.stats.upstream_cx_overflow.inc();
-            }
+        let wanted = if self.options.is_http2 { waiting.min(1) } else { waiting };
+        if connecting >= wanted {
+            return;
         }
-        Ticket(Some(place))
+        // One connection is always allowed, whatever the limit.
+        if self.cluster.breakers(self.priority).allows(Resource::Connections) || connections == 0 {
+            self.connect();
+        } else {
+            self.stats.upstream_cx_overflow.inc();
+        }
     }
 
     pub(crate) fn cancel(&self, ticket: Ticket) {
@@ -389,6 +400,8 @@ impl Upstream {
         let lived = connection.http.worker().now() - connection.opened;
         stats.upstream_cx_length_ms.record(lived.as_millis() as u64);
         stats.upstream_rq_per_cx.record(self.streams_served.get());
+        // Who waited for this connection to get free, or for room under the limit, needs another now.
+        pool.connect_if_wanted();
     }
 }
 
