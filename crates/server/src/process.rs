@@ -41,6 +41,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     for listener in config.listeners {
         let bind_options = ListenOptions { reuse_port: listener.reuse_port, backlog: listener.backlog };
         let sockets = bind(listener.address.socket(), usize::from(workers), bind_options)?;
+        let bound = sockets[0].local_addr()?;
         for (mailbox, socket) in threads.mailboxes().iter().zip(sockets) {
             let (filter, scope) = (Arc::clone(&listener.filter), store.scope(""));
             let serve = move |_: &nuncio_worker::Worker, http: &Rc<HttpWorker>| {
@@ -51,7 +52,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
                 anyhow::bail!("a worker has ended before it could serve");
             }
         }
-        tracing::info!(listener = %listener.name, address = %listener.address, "listening");
+        tracing::info!(listener = %listener.name, address = %bound, "listening");
     }
     wait_for_signal()?;
     tracing::info!("caught a signal, exiting");
