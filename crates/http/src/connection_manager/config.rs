@@ -14,13 +14,11 @@ use nuncio_proto::envoy::extensions::filters::http::router::v3::Router;
 use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::v3 as pb;
 use nuncio_upstream::ClusterRef;
 
+use super::codec_options::{CommonOptions, codec_options_http1, codec_options_http2, only_true};
 use crate::filter::{FilterFactory, PerRoute};
 use crate::route::{ParseContext as RouteContext, Table};
 
 const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
-
-/// Envoy's `max_request_headers_kb`.
-const DEFAULT_HEAD_KB: u32 = 60;
 
 /// `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. Shared by all workers.
 pub struct ConnectionManager {
@@ -50,28 +48,14 @@ pub struct ConnectionManager {
     pub max_stream_duration: Duration,
     /// `common_http_protocol_options.idle_timeout` of a connection without streams, 1 h by default; zero is off.
     pub idle_timeout: Duration,
-    /// `delayed_close_timeout`: how long the peer may take to close after us, 1 s by default; zero is off.
-    pub delayed_close_timeout: Duration,
-    /// `common_http_protocol_options.max_requests_per_connection`; zero is no limit.
-    pub max_requests_per_connection: u32,
     /// The listener's `per_connection_buffer_limit_bytes`; zero is no limit.
     pub buffer_limit_bytes: usize,
     /// `proxy_100_continue`: whether `100-continue` is the upstream's to answer.
     pub proxy_100_continue: bool,
     /// `generate_request_id`, true by default.
     pub generate_request_id: bool,
-    /// `preserve_external_request_id`
-    pub preserve_external_request_id: bool,
     /// `always_set_request_id_in_response`
     pub always_set_request_id: bool,
-    /// `use_remote_address`
-    pub use_remote_address: bool,
-    /// `xff_num_trusted_hops`
-    pub xff_num_trusted_hops: u32,
-    /// `skip_xff_append`
-    pub skip_xff_append: bool,
-    /// `suppress_envoy_headers` of the router.
-    pub suppress_envoy_headers: bool,
 }
 
 /// `HttpConnectionManager.CodecType`, without HTTP/3.
@@ -111,23 +95,6 @@ pub struct ParseContext<'a> {
     pub data_source: &'a dyn Fn(core::DataSource, &At<'_>) -> Result<Vec<u8>, Invalid>,
     /// The listener's `per_connection_buffer_limit_bytes`; zero is no limit.
     pub buffer_limit_bytes: usize,
-}
-
-/// `envoy.config.core.v3.HttpProtocolOptions`, for listeners and clusters.
-#[derive(Clone, Debug)]
-pub(crate) struct CommonOptions {
-    /// `idle_timeout`, 1 h by default; zero is off.
-    pub(crate) idle_timeout: Duration,
-    /// `max_stream_duration`; zero is off.
-    pub(crate) max_stream_duration: Duration,
-    /// `max_requests_per_connection`; zero is no limit.
-    pub(crate) max_requests_per_connection: u32,
-    /// `max_headers_count`, 100 by default.
-    pub(crate) max_headers: u32,
-    /// Limit of received heads in KiB: `max_response_headers_kb`, which a connection manager replaces by its own
-    /// `max_request_headers_kb`. The codecs' default (60) stands where there is none.
-    pub(crate) max_head_kb: Option<u32>,
-    underscores: core::http_protocol_options::HeadersWithUnderscoresAction,
 }
 
 impl ConnectionManager {
@@ -212,7 +179,7 @@ impl ConnectionManager {
             }
             None => f.absent("one of 'route_config', 'rds' and 'scoped_routes' must be set"),
         };
-        let filters = f.value("http_filters", http_filters, |filters, at| FilterList::parse(filters, at, cx));
+        let filters = f.value("http_filters", http_filters, |filters, at| Filter::parse_list(filters, at, cx));
 
         f.unsupported("access_log", access_log);
 
@@ -223,13 +190,12 @@ impl ConnectionManager {
         let request_timeout = f.optional_or("request_timeout", request_timeout, Duration::ZERO, duration);
         let request_headers_timeout =
             f.optional_or("request_headers_timeout", request_headers_timeout, Duration::ZERO, duration);
-        let linger = Duration::from_secs(1);
-        // Parsed below and not honoured yet: refused rather than ignored.
-        f.unsupported("delayed_close_timeout", delayed_close_timeout.is_some());
+        f.unsupported("delayed_close_timeout", delayed_close_timeout);
+        let why = "it is for use_remote_address";
+        f.without_effect("preserve_external_request_id", preserve_external_request_id, why);
         f.unsupported("xff_num_trusted_hops", xff_num_trusted_hops);
         f.unsupported("skip_xff_append", skip_xff_append);
         f.unsupported("use_remote_address", use_remote_address.filter(|uses| *uses));
-        let delayed_close_timeout = f.optional_or("delayed_close_timeout", delayed_close_timeout, linger, duration);
 
         let common = common_http_protocol_options.unwrap_or_default();
         f.without_effect(
@@ -316,7 +282,7 @@ impl ConnectionManager {
                 http1,
                 http2,
                 routes: routes.take(),
-                factories: filters.factories,
+                factories: filters,
                 server_name: if server_name.is_empty() { "envoy".to_owned() } else { server_name },
                 server_header: server_header.take(),
                 stream_idle_timeout,
@@ -324,17 +290,10 @@ impl ConnectionManager {
                 request_headers_timeout: request_headers_timeout.take(),
                 max_stream_duration: common.max_stream_duration,
                 idle_timeout: common.idle_timeout,
-                delayed_close_timeout: delayed_close_timeout.take(),
-                max_requests_per_connection: common.max_requests_per_connection,
                 buffer_limit_bytes: cx.buffer_limit_bytes,
                 proxy_100_continue,
                 generate_request_id: generate_request_id.unwrap_or(true),
-                preserve_external_request_id,
                 always_set_request_id: always_set_request_id_in_response,
-                use_remote_address: use_remote_address.unwrap_or(false),
-                xff_num_trusted_hops,
-                skip_xff_append,
-                suppress_envoy_headers: filters.suppress_envoy_headers,
             }
         })
     }
@@ -381,48 +340,45 @@ fn parse_routes(proto: RouteConfiguration, at: &At<'_>, cx: &ParseContext<'_>) -
     f.finish(|| Arc::new(table))
 }
 
-/// `http_filters`: some filters, then the router.
-struct FilterList {
-    factories: Vec<Arc<dyn FilterFactory>>,
-    suppress_envoy_headers: bool,
-}
-
 /// One of `http_filters`.
 enum Filter {
-    Router { name: String, suppress_envoy_headers: bool },
+    Router { name: String },
     Other(Arc<dyn FilterFactory>),
 }
 
-impl FilterList {
-    fn parse(protos: Vec<pb::HttpFilter>, at: &At<'_>, cx: &ParseContext<'_>) -> Result<Self, Invalid> {
+impl Filter {
+    /// Parses `http_filters`: some filters, then the router.
+    fn parse_list(
+        protos: Vec<pb::HttpFilter>,
+        at: &At<'_>,
+        cx: &ParseContext<'_>,
+    ) -> Result<Vec<Arc<dyn FilterFactory>>, Invalid> {
         let mut failed = None;
         let mut factories = Vec::new();
-        let mut router = None;
+        let mut has_router = false;
         let count = protos.len();
         for (index, proto) in protos.into_iter().enumerate() {
             let at = at.index(index);
-            match Filter::parse(proto, &at, cx) {
-                Ok(Filter::Router { name, .. }) if index + 1 != count => {
+            match Self::parse(proto, &at, cx) {
+                Ok(Self::Router { name }) if index + 1 != count => {
                     failed = Some(at.invalid(format!(
                         "Error: terminal filter named {name} of type envoy.filters.http.router must be the last filter \
                          in a http filter chain."
                     )));
                 }
-                Ok(Filter::Router { suppress_envoy_headers, .. }) => router = Some(suppress_envoy_headers),
-                Ok(Filter::Other(factory)) => factories.push(factory),
+                Ok(Self::Router { .. }) => has_router = true,
+                Ok(Self::Other(factory)) => factories.push(factory),
                 Err(invalid) => failed = Some(invalid),
             }
         }
-        match (failed, router) {
+        match (failed, has_router) {
             // What is invalid may have been the router: its own error says enough.
             (Some(invalid), _) => Err(invalid),
-            (None, Some(suppress_envoy_headers)) => Ok(Self { factories, suppress_envoy_headers }),
-            (None, None) => Err(at.error(code::NOT_IMPLEMENTED, "no terminal router filter")),
+            (None, true) => Ok(factories),
+            (None, false) => Err(at.error(code::NOT_IMPLEMENTED, "no terminal router filter")),
         }
     }
-}
 
-impl Filter {
     fn parse(proto: pb::HttpFilter, at: &At<'_>, cx: &ParseContext<'_>) -> Result<Self, Invalid> {
         // An optional filter of an unknown type is refused like any other: Envoy may well know it.
         let pb::HttpFilter { name, is_optional: _, disabled, config_type } = proto;
@@ -434,8 +390,8 @@ impl Filter {
                 if config.type_name() != ROUTER {
                     return (cx.filter)(&name, &config, at).map(Self::Other);
                 }
-                let suppress_envoy_headers = parse_router(config.decode(at)?, at)?;
-                Ok(Self::Router { name: name.clone(), suppress_envoy_headers })
+                parse_router(config.decode(at)?, at)?;
+                Ok(Self::Router { name: name.clone() })
             }),
             Some(pb::http_filter::ConfigType::ConfigDiscovery(_)) => {
                 f.keep(Err(at.field("config_discovery").not_implemented("'config_discovery'")))
@@ -446,8 +402,8 @@ impl Filter {
     }
 }
 
-/// Parses the router's configuration, of which only `suppress_envoy_headers` is left.
-fn parse_router(proto: Router, at: &At<'_>) -> Result<bool, Invalid> {
+/// Checks the router's configuration, none of whose switches is supported yet.
+fn parse_router(proto: Router, at: &At<'_>) -> Result<(), Invalid> {
     let Router {
         dynamic_stats,
         start_child_span,
@@ -471,242 +427,5 @@ fn parse_router(proto: Router, at: &At<'_>) -> Result<bool, Invalid> {
     f.unsupported("suppress_grpc_request_failure_code_stats", suppress_grpc_request_failure_code_stats);
     f.unsupported("upstream_http_filters", upstream_http_filters);
     f.unsupported("reject_connect_request_early_data", only_true(reject_connect_request_early_data));
-    f.finish(|| suppress_envoy_headers)
-}
-
-impl CommonOptions {
-    /// Parses the message.
-    ///
-    /// # Errors
-    /// When anything in it is invalid or not supported; all errors have been reported.
-    pub(crate) fn parse(proto: core::HttpProtocolOptions, at: &At<'_>) -> Result<Self, Invalid> {
-        let core::HttpProtocolOptions {
-            idle_timeout,
-            max_connection_duration,
-            max_connection_duration_jitter,
-            max_headers_count,
-            max_response_headers_kb,
-            max_stream_duration,
-            headers_with_underscores_action,
-            max_requests_per_connection,
-        } = proto;
-        let default = Self::default();
-        let mut f = at.fields();
-        let idle = f.optional_or("idle_timeout", idle_timeout, default.idle_timeout, scalar::duration);
-        let longest = f.optional_or("max_stream_duration", max_stream_duration, Duration::ZERO, scalar::duration);
-        let underscores =
-            f.value("headers_with_underscores_action", headers_with_underscores_action, scalar::enumeration);
-        f.unsupported("max_connection_duration", max_connection_duration);
-        f.unsupported("max_requests_per_connection", max_requests_per_connection);
-        let why = "connections have no maximum duration";
-        f.without_effect("max_connection_duration_jitter", max_connection_duration_jitter, why);
-        f.finish(|| Self {
-            idle_timeout: idle.take(),
-            max_stream_duration: longest.take(),
-            max_requests_per_connection: max_requests_per_connection.unwrap_or(0),
-            max_headers: max_headers_count.unwrap_or(default.max_headers),
-            max_head_kb: max_response_headers_kb,
-            underscores: underscores.take(),
-        })
-    }
-
-    fn max_head_bytes(&self) -> u32 {
-        self.max_head_kb.unwrap_or(DEFAULT_HEAD_KB).saturating_mul(1024)
-    }
-}
-
-impl Default for CommonOptions {
-    /// Envoy's defaults.
-    fn default() -> Self {
-        Self {
-            idle_timeout: Duration::from_secs(3600),
-            max_stream_duration: Duration::ZERO,
-            max_requests_per_connection: 0,
-            max_headers: 100,
-            max_head_kb: None,
-            underscores: core::http_protocol_options::HeadersWithUnderscoresAction::Allow,
-        }
-    }
-}
-
-/// Parses `envoy.config.core.v3.Http1ProtocolOptions` of a listener or cluster.
-///
-/// # Errors
-/// When anything in it is invalid or not supported; all errors have been reported.
-pub(crate) fn codec_options_http1(
-    proto: core::Http1ProtocolOptions,
-    common: &CommonOptions,
-    at: &At<'_>,
-) -> Result<http1::Options, Invalid> {
-    use core::http_protocol_options::HeadersWithUnderscoresAction as Action;
-    let core::Http1ProtocolOptions {
-        allow_absolute_url,
-        accept_http_10,
-        default_host_for_http_10,
-        header_key_format,
-        enable_trailers,
-        allow_chunked_length,
-        override_stream_error_on_invalid_http_message,
-        send_fully_qualified_url,
-        use_balsa_parser,
-        allow_custom_methods,
-        ignore_http_11_upgrade,
-    } = proto;
-    let default = http1::Options::default();
-    let mut f = at.fields();
-    let lower = http1::NameCase::Lower;
-    let name_case = f.optional_or("header_key_format", header_key_format, lower, parse_name_case);
-    let kept_open = only_true(override_stream_error_on_invalid_http_message);
-    f.unsupported("override_stream_error_on_invalid_http_message", kept_open);
-    f.without_effect("use_balsa_parser", use_balsa_parser, "there is one HTTP/1 parser");
-    f.unsupported("ignore_http_11_upgrade", ignore_http_11_upgrade);
-    f.finish(|| http1::Options {
-        max_head_bytes: common.max_head_bytes() as usize,
-        max_headers: common.max_headers as usize,
-        accept_http_10,
-        default_host_for_http_10,
-        allow_absolute_url: allow_absolute_url.unwrap_or(default.allow_absolute_url),
-        enable_trailers,
-        allow_chunked_length,
-        allow_custom_methods,
-        send_fully_qualified_url,
-        name_case: name_case.take(),
-        underscores: match common.underscores {
-            Action::Allow => http1::Underscores::Allow,
-            Action::RejectRequest => http1::Underscores::Reject,
-            Action::DropHeader => http1::Underscores::Drop,
-        },
-        ..default
-    })
-}
-
-fn parse_name_case(
-    proto: core::http1_protocol_options::HeaderKeyFormat,
-    at: &At<'_>,
-) -> Result<http1::NameCase, Invalid> {
-    use core::http1_protocol_options::header_key_format::{HeaderFormat, ProperCaseWords};
-    let core::http1_protocol_options::HeaderKeyFormat { header_format } = proto;
-    match header_format {
-        Some(HeaderFormat::ProperCaseWords(ProperCaseWords {})) => Ok(http1::NameCase::ProperWords),
-        Some(HeaderFormat::StatefulFormatter(_)) => {
-            Err(at.field("stateful_formatter").not_implemented("'stateful_formatter'"))
-        }
-        None => Err(at.error(code::REQUIRED, "one of 'proper_case_words' and 'stateful_formatter' must be set")),
-    }
-}
-
-/// Parses `envoy.config.core.v3.Http2ProtocolOptions` of a listener or cluster.
-///
-/// # Errors
-/// When anything in it is invalid or not supported; all errors have been reported.
-pub(crate) fn codec_options_http2(
-    proto: core::Http2ProtocolOptions,
-    common: &CommonOptions,
-    at: &At<'_>,
-) -> Result<http2::Options, Invalid> {
-    use core::http_protocol_options::HeadersWithUnderscoresAction as Action;
-    let core::Http2ProtocolOptions {
-        hpack_table_size,
-        max_concurrent_streams,
-        initial_stream_window_size,
-        initial_connection_window_size,
-        allow_connect,
-        allow_metadata,
-        max_outbound_frames,
-        max_outbound_control_frames,
-        max_consecutive_inbound_frames_with_empty_payload: empty_frames,
-        max_inbound_priority_frames_per_stream: priority_frames,
-        max_inbound_window_update_frames_per_data_frame_sent: window_updates,
-        stream_error_on_invalid_http_messaging,
-        override_stream_error_on_invalid_http_message: stream_error,
-        custom_settings_parameters,
-        connection_keepalive,
-        use_oghttp2_codec,
-        max_metadata_size,
-        enable_huffman_encoding,
-        max_header_field_size_kb,
-        disallow_obs_text,
-        stream_reset_burst,
-        stream_reset_rate,
-    } = proto;
-    let default = http2::Options::default();
-    let mut f = at.fields();
-    let settings = f.each("custom_settings_parameters", custom_settings_parameters, parse_setting);
-    let keepalive = f.optional("connection_keepalive", connection_keepalive, parse_keepalive);
-    f.unsupported("allow_metadata", allow_metadata);
-    f.without_effect("max_metadata_size", max_metadata_size, "'allow_metadata' is off");
-    f.unsupported("stream_error_on_invalid_http_messaging", stream_error_on_invalid_http_messaging);
-    f.without_effect("use_oghttp2_codec", use_oghttp2_codec, "there is one HTTP/2 codec");
-    f.finish(|| http2::Options {
-        hpack_table_size: hpack_table_size.unwrap_or(default.hpack_table_size),
-        max_concurrent_streams: max_concurrent_streams.unwrap_or(default.max_concurrent_streams),
-        initial_stream_window_size: initial_stream_window_size.unwrap_or(default.initial_stream_window_size),
-        initial_connection_window_size: initial_connection_window_size
-            .unwrap_or(default.initial_connection_window_size),
-        allow_connect,
-        max_outbound_frames: max_outbound_frames.unwrap_or(default.max_outbound_frames),
-        max_outbound_control_frames: max_outbound_control_frames.unwrap_or(default.max_outbound_control_frames),
-        max_consecutive_inbound_frames_with_empty_payload: empty_frames
-            .unwrap_or(default.max_consecutive_inbound_frames_with_empty_payload),
-        max_inbound_priority_frames_per_stream: priority_frames
-            .unwrap_or(default.max_inbound_priority_frames_per_stream),
-        max_inbound_window_update_frames_per_data_frame_sent: window_updates
-            .unwrap_or(default.max_inbound_window_update_frames_per_data_frame_sent),
-        stream_reset_burst: stream_reset_burst.map_or(default.stream_reset_burst, saturating),
-        stream_reset_rate: stream_reset_rate.map_or(default.stream_reset_rate, saturating),
-        override_stream_error_on_invalid_http_message: stream_error.unwrap_or(false),
-        connection_keepalive: keepalive.take(),
-        enable_huffman_encoding: enable_huffman_encoding.unwrap_or(default.enable_huffman_encoding),
-        max_header_field_size: max_header_field_size_kb
-            .map_or(default.max_header_field_size, |kb| kb.saturating_mul(1024)),
-        custom_settings_parameters: settings.take(),
-        disallow_obs_text: disallow_obs_text.unwrap_or(default.disallow_obs_text),
-        max_head_bytes: common.max_head_bytes(),
-        max_headers: common.max_headers,
-        headers_with_underscores_action: match common.underscores {
-            Action::Allow => http2::HeadersWithUnderscores::Allow,
-            Action::RejectRequest => http2::HeadersWithUnderscores::RejectRequest,
-            Action::DropHeader => http2::HeadersWithUnderscores::DropHeader,
-        },
-        flush_timeout: None,
-    })
-}
-
-/// One of `custom_settings_parameters`. The codec acts on the settings of RFC 9113 and RFC 8441 itself, so that they
-/// cannot be set behind its back.
-fn parse_setting(proto: core::http2_protocol_options::SettingsParameter, at: &At<'_>) -> Result<(u16, u32), Invalid> {
-    let core::http2_protocol_options::SettingsParameter { identifier, value } = proto;
-    let mut f = at.fields();
-    let identifier = f.required("identifier", identifier, |identifier, at| match u16::try_from(identifier) {
-        Ok(1..=6 | 8) => Err(at.not_implemented("a custom value of a setting that HTTP/2 defines")),
-        Ok(identifier) if identifier > 0 => Ok(identifier),
-        _ => Err(at.invalid(format!("must be from 1 to 65535, is {identifier}"))),
-    });
-    let value = f.required("value", value, |value, _| Ok(value));
-    f.finish(|| (identifier.take(), value.take()))
-}
-
-fn parse_keepalive(proto: core::KeepaliveSettings, at: &At<'_>) -> Result<http2::Keepalive, Invalid> {
-    let core::KeepaliveSettings { interval, timeout, interval_jitter, connection_idle_interval } = proto;
-    let mut f = at.fields();
-    let interval = f.optional("interval", interval, scalar::positive_duration);
-    let timeout = f.required("timeout", timeout, scalar::positive_duration);
-    let idle = f.optional("connection_idle_interval", connection_idle_interval, scalar::positive_duration);
-    // Options are shared by connections, so that none can have a jitter of its own here.
-    f.without_effect("interval_jitter", interval_jitter, "a PING is sent at each interval exactly");
-    f.finish(|| http2::Keepalive {
-        interval: interval.take(),
-        timeout: timeout.take(),
-        jitter: Duration::ZERO,
-        connection_idle_interval: idle.take(),
-    })
-}
-
-/// For switches that are off by default: set means switched on.
-fn only_true(switch: Option<bool>) -> Option<bool> {
-    switch.filter(|is_on| *is_on)
-}
-
-fn saturating(value: u64) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
+    f.finish(|| ())
 }

@@ -3,6 +3,7 @@
 //! Before: the listener accepted the connection and chose this filter. Next: `driver.rs`, one connection; `stream.rs`,
 //! one request. Beside them: `sanitize.rs` (request heads), `respond.rs` (response heads), `timeouts.rs`.
 
+mod codec_options;
 mod config;
 mod connection;
 mod core;
@@ -15,8 +16,8 @@ mod stats;
 mod stream;
 mod timeouts;
 
+pub(crate) use codec_options::{CommonOptions, codec_options_http1, codec_options_http2};
 pub use config::{CodecType, ConnectionManager, ParseContext, ServerHeader};
-pub(crate) use config::{CommonOptions, codec_options_http1, codec_options_http2};
 pub(crate) use connection::{Connection, Phase, Same, Side};
 pub(crate) use core::{Core, Source};
 pub(crate) use driver::{Downstream, run};

@@ -64,7 +64,7 @@ pub(super) fn request(core: &mut Core) -> Result<(), LocalReply> {
     for &id in INTERNAL_ONLY {
         request.remove(id);
     }
-    if config.use_remote_address || !request.has(HeaderId::X_FORWARDED_PROTO) {
+    if !request.has(HeaderId::X_FORWARDED_PROTO) {
         request.set(HeaderId::X_FORWARDED_PROTO, b"http");
     }
     if !request.has(HeaderId::SCHEME) {
@@ -74,8 +74,7 @@ pub(super) fn request(core: &mut Core) -> Result<(), LocalReply> {
             _ => request.push(HeaderId::SCHEME, b"http"),
         }
     }
-    let keeps_id = !config.use_remote_address || config.preserve_external_request_id;
-    if config.generate_request_id && !(keeps_id && request.has(HeaderId::X_REQUEST_ID)) {
+    if config.generate_request_id && !request.has(HeaderId::X_REQUEST_ID) {
         let id = core.http.worker().random().uuid();
         request.set(HeaderId::X_REQUEST_ID, &id);
     }

@@ -67,17 +67,9 @@ impl Route {
         let matcher = f.required("match", r#match, RouteMatcher::parse);
         let action = Action::parse(action, defaults, cx, at);
         let action = f.keep(action);
-        let request = HeaderMutations::parse(
-            ("request_headers_to_add", request_headers_to_add),
-            ("request_headers_to_remove", request_headers_to_remove),
-            at,
-        );
+        let request = HeaderMutations::parse_request(request_headers_to_add, request_headers_to_remove, at);
         let request = f.keep(request);
-        let response = HeaderMutations::parse(
-            ("response_headers_to_add", response_headers_to_add),
-            ("response_headers_to_remove", response_headers_to_remove),
-            at,
-        );
+        let response = HeaderMutations::parse_response(response_headers_to_add, response_headers_to_remove, at);
         let response = f.keep(response);
         let per_filter = PerFilter::parse(typed_per_filter_config, cx, at);
         let per_filter = f.keep(per_filter);

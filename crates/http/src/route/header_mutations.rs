@@ -30,11 +30,32 @@ enum Append {
 }
 
 impl HeaderMutations {
-    /// Parses what one level adds and removes; `to_add` and `to_remove` are the names of the fields.
+    /// Parses the request's two fields, which are named alike at every level.
     ///
     /// # Errors
     /// When a pseudo header or the host would be changed, or a value has an operator.
-    pub(super) fn parse(
+    pub(super) fn parse_request(
+        additions: Vec<core::HeaderValueOption>,
+        removals: Vec<String>,
+        at: &At<'_>,
+    ) -> Result<Self, Invalid> {
+        Self::parse(("request_headers_to_add", additions), ("request_headers_to_remove", removals), at)
+    }
+
+    /// Parses the response's two fields.
+    ///
+    /// # Errors
+    /// As [`Self::parse_request`].
+    pub(super) fn parse_response(
+        additions: Vec<core::HeaderValueOption>,
+        removals: Vec<String>,
+        at: &At<'_>,
+    ) -> Result<Self, Invalid> {
+        Self::parse(("response_headers_to_add", additions), ("response_headers_to_remove", removals), at)
+    }
+
+    /// `to_add` and `to_remove` are the names of the fields.
+    fn parse(
         (to_add, additions): (&str, Vec<core::HeaderValueOption>),
         (to_remove, removals): (&str, Vec<String>),
         at: &At<'_>,

@@ -112,17 +112,9 @@ impl WeightedCluster {
         let target = f.keep(target);
         let weight = f.required("weight", weight, |weight, _| Ok(weight));
         f.unsupported("metadata_match", metadata_match);
-        let request = HeaderMutations::parse(
-            ("request_headers_to_add", request_headers_to_add),
-            ("request_headers_to_remove", request_headers_to_remove),
-            at,
-        );
+        let request = HeaderMutations::parse_request(request_headers_to_add, request_headers_to_remove, at);
         let request = f.keep(request);
-        let response = HeaderMutations::parse(
-            ("response_headers_to_add", response_headers_to_add),
-            ("response_headers_to_remove", response_headers_to_remove),
-            at,
-        );
+        let response = HeaderMutations::parse_response(response_headers_to_add, response_headers_to_remove, at);
         let response = f.keep(response);
         let per_filter = PerFilter::parse(typed_per_filter_config, cx, at);
         let per_filter = f.keep(per_filter);

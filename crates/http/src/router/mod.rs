@@ -252,7 +252,8 @@ impl Router {
                 self.is_response_started = true;
                 core.info.timing.mark(Moment::UpstreamReceiveBegin, now);
                 core.info.response_code_details = Some(Cow::Borrowed("via_upstream"));
-                if let Some(sent) = core.info.timing.at(Moment::UpstreamSendBegin) {
+                // Counted from the end of the request: an early response has none.
+                if let Some(sent) = core.info.timing.at(Moment::DownstreamReceiveEnd) {
                     let took = (now - sent).as_millis() as u64;
                     headers.set_number(HeaderId::X_ENVOY_UPSTREAM_SERVICE_TIME, took);
                 }
@@ -284,7 +285,7 @@ impl Router {
         let Some(attempt) = self.attempt.take() else { return };
         let now = core.now();
         core.info.timing.mark(Moment::UpstreamReceiveEnd, now);
-        if let Some(sent) = core.info.timing.at(Moment::UpstreamSendBegin) {
+        if let Some(sent) = core.info.timing.at(Moment::DownstreamReceiveEnd) {
             attempt.pool.stats().upstream_rq_time.record((now - sent).as_millis() as u64);
         }
         attempt.finish(self.is_request_complete);

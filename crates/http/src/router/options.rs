@@ -77,7 +77,6 @@ impl UpstreamOptions {
         let common = common_http_protocol_options.unwrap_or_default();
         let common = f.value("common_http_protocol_options", common, CommonOptions::parse);
         let Some(common) = common.as_ref() else { return f.finish(Self::default) };
-        f.unsupported("common_http_protocol_options.max_requests_per_connection", common.max_requests_per_connection);
         f.unsupported(
             "common_http_protocol_options.max_stream_duration",
             common.max_stream_duration.as_millis() as u64,
