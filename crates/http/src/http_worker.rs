@@ -10,7 +10,7 @@ use std::time::Duration;
 use nuncio_message::Tick;
 use nuncio_network::Connector;
 use nuncio_upstream::{Cluster, ClusterRef, Clusters};
-use nuncio_worker::{Expire, Locals, TickHandler, TimerClass, Worker};
+use nuncio_worker::{Expire, Lifecycle, Locals, TickHandler, TimerClass, Worker};
 use slab::Slab;
 
 use crate::connection_manager::{Connection, Event, Phase, Side, Stream};
@@ -32,6 +32,7 @@ pub struct HttpWorker {
     worker: Worker,
     connector: Rc<dyn Connector>,
     registry: Arc<Clusters>,
+    lifecycle: Arc<Lifecycle>,
     clusters: Locals<Cluster, ClusterLocal>,
     pub(crate) streams: Streams,
     connections: RefCell<Slab<Rc<Connection>>>,
@@ -57,8 +58,13 @@ struct ConnectionTimers(Weak<HttpWorker>);
 struct Effects(Weak<HttpWorker>);
 
 impl HttpWorker {
-    /// Registers with the worker; connects through `connector`.
-    pub fn new(worker: &Worker, connector: Rc<dyn Connector>, registry: Arc<Clusters>) -> Rc<Self> {
+    /// Registers with the worker; connects through `connector`; drains when `lifecycle` says so.
+    pub fn new(
+        worker: &Worker,
+        connector: Rc<dyn Connector>,
+        registry: Arc<Clusters>,
+        lifecycle: Arc<Lifecycle>,
+    ) -> Rc<Self> {
         let sleepers = Rc::<Sleepers>::default();
         let http = Rc::new_cyclic(|weak: &Weak<Self>| {
             let weak = weak.clone();
@@ -66,6 +72,7 @@ impl HttpWorker {
                 worker: worker.clone(),
                 connector,
                 registry,
+                lifecycle,
                 clusters: Locals::new(move |_, cluster| ClusterLocal::new(weak.clone(), cluster)),
                 streams: Streams::default(),
                 connections: RefCell::default(),
@@ -99,6 +106,11 @@ impl HttpWorker {
     /// The clusters by name, for `cluster_header`.
     pub(crate) fn registry(&self) -> &Arc<Clusters> {
         &self.registry
+    }
+
+    /// Whether connections end with their next response, because health checks fail on purpose.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.lifecycle.is_draining()
     }
 
     /// This worker's half of the cluster that is in the slot now.

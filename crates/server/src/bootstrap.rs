@@ -13,8 +13,11 @@ use nuncio_proto::envoy::config::core::v3::DataSource;
 use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use nuncio_upstream::{ClusterConfig, Clusters, HttpOptionsProto};
 
+use crate::admin::AdminConfig;
+
 /// A bootstrap that can be run.
 pub(crate) struct Config {
+    pub(crate) admin: Option<AdminConfig>,
     pub(crate) listeners: Vec<ListenerConfig<Arc<ConnectionManager>>>,
     pub(crate) clusters: Vec<ClusterConfig>,
 }
@@ -30,8 +33,8 @@ pub(crate) fn load(path: &Path, threads: u16, registry: &Clusters) -> anyhow::Re
     let schema = Schema::new();
     let loaded = load_bootstrap(&source, &schema);
     let found = &loaded.diagnostics;
-    let _ = check_bootstrap(loaded.bootstrap.clone(), &At::root(found));
-    let mut config = Config { listeners: Vec::new(), clusters: Vec::new() };
+    let admin = check_bootstrap(loaded.bootstrap.clone(), &At::root(found)).unwrap_or_default();
+    let mut config = Config { admin, listeners: Vec::new(), clusters: Vec::new() };
     let mut names = BTreeSet::new();
     for resource in &loaded.clusters {
         let at = At::path(found, resource.path());
@@ -92,7 +95,7 @@ fn upstream_options(proto: HttpOptionsProto, at: &At<'_>) -> Result<Arc<dyn Any 
 }
 
 /// Refuses by name what the bootstrap sets and this proxy does not have.
-fn check_bootstrap(proto: pb::Bootstrap, at: &At<'_>) -> Result<(), Invalid> {
+fn check_bootstrap(proto: pb::Bootstrap, at: &At<'_>) -> Result<Option<AdminConfig>, Invalid> {
     let pb::Bootstrap {
         node: _,
         node_context_params,
@@ -150,7 +153,7 @@ fn check_bootstrap(proto: pb::Bootstrap, at: &At<'_>) -> Result<(), Invalid> {
     f.unsupported("watchdogs", watchdogs);
     f.unsupported("tracing", tracing);
     f.unsupported("layered_runtime", layered_runtime);
-    f.unsupported("admin", admin);
+    let admin = f.optional("admin", admin, AdminConfig::parse);
     f.unsupported("overload_manager", overload_manager);
     f.unsupported("enable_dispatcher_stats", enable_dispatcher_stats);
     f.unsupported("header_prefix", header_prefix);
@@ -176,5 +179,5 @@ fn check_bootstrap(proto: pb::Bootstrap, at: &At<'_>) -> Result<(), Invalid> {
     f.unsupported("enable_worker_cpu_affinity", enable_worker_cpu_affinity);
     f.unsupported("stats_flush", stats_flush);
     f.unsupported("stats_eviction", stats_eviction);
-    f.finish(|| ())
+    f.finish(|| admin.take())
 }

@@ -1,4 +1,4 @@
-//! The process: sockets made by main, lent to workers; signals end it.
+//! The process: main is worker 0 and has no traffic; sockets are made by main and lent to workers; signals end it.
 
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -7,14 +7,18 @@ use std::sync::Arc;
 use nuncio_http::{HttpWorker, Manager};
 use nuncio_listener::accept;
 use nuncio_network::{ListenOptions, TcpConnector, bind, raise_descriptor_limit};
-use nuncio_stats::Store;
+use nuncio_stats::{Store, WorkerIndex};
 use nuncio_upstream::{Cluster, Clusters};
-use nuncio_worker::{Threads, available_parallelism};
+use nuncio_worker::{Clock, Lifecycle, Random, Spawner, Threads, Worker, available_parallelism};
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
-use crate::{Options, bootstrap};
+use crate::admin::{self, Subjects};
+use crate::bootstrap::{self, Config};
+use crate::options::Options;
 
-/// Runs until SIGTERM or SIGINT, which end it at once, as in Envoy.
+/// Runs until SIGTERM, SIGINT or `/quitquitquit`, which end it at once, as in Envoy.
 ///
 /// # Errors
 /// When the configuration is invalid, or an address cannot be bound.
@@ -29,36 +33,78 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if let Err(error) = raise_descriptor_limit() {
         tracing::warn!(%error, "cannot raise the limit on open descriptors");
     }
-    let store = Store::new(workers + 1);
-    for cluster in config.clusters {
-        let slot = registry.reference(&cluster.name);
-        slot.publish(Some(Arc::new(Cluster::build(cluster, &store.scope("")))));
-    }
-    let http_registry = Arc::clone(&registry);
-    let threads = Threads::start(workers, move |worker| {
-        HttpWorker::new(worker, Rc::new(TcpConnector), Arc::clone(&http_registry))
-    })?;
-    for listener in config.listeners {
-        let bind_options = ListenOptions { reuse_port: listener.reuse_port, backlog: listener.backlog };
-        let sockets = bind(listener.address.socket(), usize::from(workers), bind_options)?;
-        let bound = sockets[0].local_addr()?;
-        for (mailbox, socket) in threads.mailboxes().iter().zip(sockets) {
-            let (filter, scope) = (Arc::clone(&listener.filter), store.scope(""));
-            let serve = move |_: &nuncio_worker::Worker, http: &Rc<HttpWorker>| {
-                let manager = Manager::build(http, &filter, &scope);
-                serve(http, socket, manager);
-            };
-            if !mailbox.post(serve) {
-                anyhow::bail!("a worker has ended before it could serve");
+    let server =
+        Server { workers, registry, store: Store::new(workers + 1), lifecycle: Arc::default(), quit: Arc::default() };
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(server.serve(config))
+}
+
+/// What the whole process shares.
+struct Server {
+    workers: u16,
+    registry: Arc<Clusters>,
+    store: Store,
+    lifecycle: Arc<Lifecycle>,
+    quit: Arc<Notify>,
+}
+
+impl Server {
+    async fn serve(self, config: Config) -> anyhow::Result<()> {
+        let signals = Signals::install()?;
+        let Config { admin, listeners, clusters } = config;
+        let main = Worker::new(WorkerIndex(0), Clock::real(), Random::from_system(), Spawner::Tokio);
+        main.clock().refresh();
+        let http = self.http_worker(&main);
+        let ticker = main.clone();
+        main.spawn(async move { ticker.run().await });
+        if let Some(address) = admin.and_then(|admin| admin.address) {
+            let sockets = bind(address.socket(), 1, ListenOptions { reuse_port: false, backlog: 4096 })?;
+            for socket in sockets {
+                tracing::info!(address = %socket.local_addr()?, "admin");
+                admin::serve(&http, socket, self.subjects())?;
             }
         }
-        tracing::info!(listener = %listener.name, address = %bound, "listening");
+        for cluster in clusters {
+            let slot = self.registry.reference(&cluster.name);
+            slot.publish(Some(Arc::new(Cluster::build(cluster, &self.store.scope("")))));
+        }
+        let (registry, lifecycle) = (Arc::clone(&self.registry), Arc::clone(&self.lifecycle));
+        let threads = Threads::start(self.workers, move |worker| {
+            HttpWorker::new(worker, Rc::new(TcpConnector), Arc::clone(&registry), Arc::clone(&lifecycle))
+        })?;
+        for listener in listeners {
+            let options = ListenOptions { reuse_port: listener.reuse_port, backlog: listener.backlog };
+            let sockets = bind(listener.address.socket(), usize::from(self.workers), options)?;
+            let bound = sockets[0].local_addr()?;
+            for (mailbox, socket) in threads.mailboxes().iter().zip(sockets) {
+                let (filter, scope) = (Arc::clone(&listener.filter), self.store.scope(""));
+                let serve = move |_: &Worker, http: &Rc<HttpWorker>| {
+                    let manager = Manager::build(http, &filter, &scope);
+                    serve(http, socket, manager);
+                };
+                if !mailbox.post(serve) {
+                    anyhow::bail!("a worker has ended before it could serve");
+                }
+            }
+            tracing::info!(listener = %listener.name, address = %bound, "listening");
+        }
+        self.lifecycle.set_live();
+        signals.wait(&self.quit).await;
+        tracing::info!("exiting");
+        // The answer of `/quitquitquit` is still to be written.
+        main.turn();
+        // As Envoy: no drain, connections end with the process.
+        std::mem::forget(threads);
+        Ok(())
     }
-    wait_for_signal()?;
-    tracing::info!("caught a signal, exiting");
-    // As Envoy: no drain, connections end with the process.
-    std::mem::forget(threads);
-    Ok(())
+
+    fn http_worker(&self, worker: &Worker) -> Rc<HttpWorker> {
+        HttpWorker::new(worker, Rc::new(TcpConnector), Arc::clone(&self.registry), Arc::clone(&self.lifecycle))
+    }
+
+    fn subjects(&self) -> Subjects {
+        Subjects { store: self.store.clone(), lifecycle: Arc::clone(&self.lifecycle), quit: Arc::clone(&self.quit) }
+    }
 }
 
 fn serve(http: &Rc<HttpWorker>, socket: TcpListener, manager: Rc<Manager>) {
@@ -71,20 +117,28 @@ fn serve(http: &Rc<HttpWorker>, socket: TcpListener, manager: Rc<Manager>) {
     }
 }
 
-fn wait_for_signal() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+/// The signals that end the process.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Until one of them, or `quit`.
+    async fn wait(mut self, quit: &Notify) {
+        let mut quit = std::pin::pin!(quit.notified());
         std::future::poll_fn(|cx| {
-            if terminate.poll_recv(cx).is_ready() || interrupt.poll_recv(cx).is_ready() {
-                return std::task::Poll::Ready(());
-            }
-            std::task::Poll::Pending
+            let is_over = self.terminate.poll_recv(cx).is_ready()
+                || self.interrupt.poll_recv(cx).is_ready()
+                || quit.as_mut().poll(cx).is_ready();
+            if is_over { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
         })
         .await;
-        Ok(())
-    })
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of --mode validate")]

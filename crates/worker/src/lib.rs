@@ -4,6 +4,7 @@
 //! The simulation builds workers by hand, with a virtual clock and its own executor.
 
 mod clock;
+mod lifecycle;
 mod random;
 mod slot;
 mod spawn;
@@ -13,6 +14,7 @@ mod timers;
 mod worker;
 
 pub use clock::{Clock, VirtualClock};
+pub use lifecycle::{Lifecycle, ServerState};
 pub use nuncio_stats::WorkerIndex;
 pub use random::Random;
 pub use slot::{Locals, Slot};

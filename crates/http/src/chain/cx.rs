@@ -24,9 +24,16 @@ pub struct StreamCx<'a> {
 #[derive(Default)]
 pub(crate) struct Actions {
     pub(crate) reply: Option<LocalReply>,
+    pub(crate) response: Option<Box<Response>>,
     pub(crate) is_reset: bool,
     pub(crate) injected: VecDeque<(Direction, Injected)>,
     pub(crate) polls: Vec<(ChainId, u8)>,
+}
+
+/// A response that a filter made.
+pub(crate) struct Response {
+    pub(crate) head: Headers,
+    pub(crate) body: Buffer,
 }
 
 /// A piece that a filter sends on from its own place.
@@ -45,6 +52,7 @@ impl Actions {
 
     pub(crate) fn clear(&mut self) {
         self.reply = None;
+        self.response = None;
         self.is_reset = false;
         self.injected.clear();
         self.polls.clear();
@@ -106,6 +114,14 @@ impl StreamCx<'_> {
     /// reset instead.
     pub fn reply(&mut self, reply: LocalReply) {
         self.core.reply(reply);
+    }
+
+    /// Answers the request with a whole response made here. Unlike a local reply its head is the caller's alone, and its
+    /// length is not announced. Nothing of the request goes on.
+    pub fn respond(&mut self, head: Headers, body: Buffer) {
+        if !self.core.is_interrupted() {
+            self.core.actions.response = Some(Box::new(Response { head, body }));
+        }
     }
 
     /// Ends the stream without an answer.

@@ -11,8 +11,8 @@ mod resume;
 
 use nuncio_message::Chunk;
 
-pub(crate) use cx::Actions;
 pub use cx::StreamCx;
+pub(crate) use cx::{Actions, Response};
 use hold::Holds;
 pub(crate) use plan::Plan;
 

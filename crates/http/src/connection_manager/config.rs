@@ -18,7 +18,7 @@ use super::codec_options::{CommonOptions, codec_options_http1, codec_options_htt
 use crate::filter::{FilterFactory, PerRoute};
 use crate::route::{ParseContext as RouteContext, Table};
 
-const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
+pub(super) const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 
 /// `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. Shared by all workers.
 pub struct ConnectionManager {

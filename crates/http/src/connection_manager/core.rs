@@ -253,7 +253,7 @@ impl Core {
 
     /// Whether a walk through the filters must stop, because something else has to be done first.
     pub(crate) fn is_interrupted(&self) -> bool {
-        self.actions.reply.is_some() || self.actions.is_reset || self.is_over
+        self.actions.reply.is_some() || self.actions.response.is_some() || self.actions.is_reset || self.is_over
     }
 
     pub(crate) fn filter_waker(&self, chain: ChainId, index: u8) -> Waker {

@@ -22,10 +22,11 @@ use nuncio_message::Headers;
 pub struct Manager {
     pub(crate) config: Arc<ConnectionManager>,
     pub(crate) stats: Local<ManagerStats>,
+    /// Keeps the names for as long as the manager is used.
+    _group: Group<ManagerStats>,
     pub(crate) plan: Rc<Plan>,
     http1: Rc<nuncio_codec::http1::Options>,
     http2: Rc<nuncio_codec::http2::Options>,
-    is_draining: Cell<bool>,
 }
 
 impl Manager {
@@ -35,10 +36,10 @@ impl Manager {
         let plan = Plan::build(&config.factories, &FactoryContext { worker: http.worker() });
         Rc::new(Self {
             stats: group.local(http.worker().index()),
+            _group: group,
             plan: Rc::new(plan),
             http1: Rc::new(config.http1.clone()),
             http2: Rc::new(config.http2.clone()),
-            is_draining: Cell::new(false),
             config: Arc::clone(config),
         })
     }
@@ -89,9 +90,5 @@ impl Manager {
             5 => stats.downstream_rq_5xx.inc(),
             _ => {}
         }
-    }
-
-    pub(crate) fn is_draining(&self) -> bool {
-        self.is_draining.get()
     }
 }

@@ -8,6 +8,7 @@ mod config;
 mod connection;
 mod core;
 mod driver;
+mod internal;
 mod manager;
 mod respond;
 mod sanitize;

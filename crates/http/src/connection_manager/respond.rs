@@ -111,7 +111,7 @@ fn finish_head(headers: &mut Headers, core: &mut Core) {
         manager.stats.downstream_rq_response_before_rq_complete.inc();
     }
     let (protocol, asked) = connection.codec(|codec| (codec.protocol(), codec.close_requested()));
-    let is_last = asked || !core.is_request_complete || core.is_request_broken || manager.is_draining();
+    let is_last = asked || !core.is_request_complete || core.is_request_broken || core.http.is_draining();
     if protocol != Protocol::Http2 && is_last && !is_upgrade {
         headers.set(HeaderId::CONNECTION, b"close");
     }

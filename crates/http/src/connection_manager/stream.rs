@@ -17,7 +17,7 @@ use nuncio_telemetry::{Moment, ResponseFlag};
 
 use super::respond::ToDownstream;
 use super::{Connection, Core, Deadline, Manager, Source, sanitize};
-use crate::chain::{Chain, ChainId};
+use crate::chain::{Chain, ChainId, Response};
 use crate::filter::{Direction, LocalReply};
 use crate::http_worker::HttpWorker;
 use crate::local_reply;
@@ -217,6 +217,8 @@ impl Stream {
         loop {
             if let Some(reply) = self.core.actions.reply.take() {
                 self.send_local_reply(reply);
+            } else if let Some(response) = self.core.actions.response.take() {
+                self.respond(*response);
             } else if std::mem::take(&mut self.core.actions.is_reset) {
                 self.router.abandon(&mut self.core, ErrorCode::CANCEL);
                 self.core.reset_downstream();
@@ -247,6 +249,25 @@ impl Stream {
         chain.head(Direction::Response, 0, end_stream, core, &mut ToDownstream);
         if !end_stream && !core.is_interrupted() {
             chain.data(Direction::Response, 0, body, true, core, &mut ToDownstream);
+        }
+    }
+
+    /// Sends a response that a filter made through the response callbacks of all filters.
+    fn respond(&mut self, response: Response) {
+        self.router.abandon(&mut self.core, ErrorCode::CANCEL);
+        self.chain.abandon_request();
+        if self.core.is_over() || self.core.is_response_started() {
+            return;
+        }
+        let Response { head, mut body } = response;
+        self.core.response = Some(head);
+        let (chain, core) = (&mut self.chain, &mut self.core);
+        chain.head(Direction::Response, 0, body.is_empty(), core, &mut ToDownstream);
+        while let Some(piece) = body.pop() {
+            if core.is_interrupted() {
+                return;
+            }
+            chain.data(Direction::Response, 0, piece, body.is_empty(), core, &mut ToDownstream);
         }
     }
 
