@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nuncio_message::Tick;
 use nuncio_network::Connector;
+use nuncio_telemetry::access_log::file::Batches;
 use nuncio_upstream::{Cluster, ClusterRef, Clusters};
 use nuncio_worker::{Expire, Lifecycle, Locals, TickHandler, TimerClass, Worker};
 use slab::Slab;
@@ -43,6 +44,8 @@ pub struct HttpWorker {
     sleepers: Rc<Sleepers>,
     classes: Cell<Option<Classes>>,
     dates: DateCache,
+    /// Access log lines of this tick.
+    log_batches: Batches,
     panics: Cell<u64>,
 }
 
@@ -82,6 +85,7 @@ impl HttpWorker {
                 sleepers: Rc::clone(&sleepers),
                 classes: Cell::new(None),
                 dates: DateCache::default(),
+                log_batches: Batches::new(),
                 panics: Cell::new(0),
             }
         });
@@ -120,6 +124,10 @@ impl HttpWorker {
 
     pub(crate) fn dates(&self) -> &DateCache {
         &self.dates
+    }
+
+    pub(crate) fn log_batches(&self) -> &Batches {
+        &self.log_batches
     }
 
     pub(crate) fn woken(&self) -> &Arc<Woken> {
@@ -264,7 +272,12 @@ impl HttpWorker {
         let credit = self.return_credit();
         let woken = self.poll_woken();
         let events = self.run_events();
-        credit || woken || events
+        let is_busy = credit || woken || events;
+        // Once a tick: its last round is the one that finds nothing to do.
+        if !is_busy && self.log_batches.is_dirty() {
+            self.log_batches.flush();
+        }
+        is_busy
     }
 
     fn run_events(self: &Rc<Self>) -> bool {

@@ -73,7 +73,7 @@ pub(crate) fn serve(http: &Rc<HttpWorker>, socket: TcpListener, subjects: Subjec
     let root = subjects.store.scope("");
     let filter = SiteFilter(Arc::new(site(subjects)));
     let config = Arc::new(ConnectionManager::internal("admin", vec![Arc::new(filter)]));
-    let manager = Manager::build(http, &config, &root);
+    let manager = Manager::build(http, &config, &Arc::default(), &root);
     let state = Rc::clone(http);
     accept(http.worker(), socket, move |transport, local, remote| manager.serve(&state, transport, local, remote))
 }

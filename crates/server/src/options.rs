@@ -29,7 +29,6 @@ pub(crate) struct Options {
     pub(crate) base_id: u32,
 }
 
-#[expect(dead_code, reason = "access logs are wired next")]
 impl Options {
     /// `--file-flush-interval-msec`
     pub(crate) fn file_flush_interval(&self) -> Duration {

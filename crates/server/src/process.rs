@@ -8,6 +8,7 @@ use nuncio_http::{HttpWorker, Manager};
 use nuncio_listener::accept;
 use nuncio_network::{ListenOptions, TcpConnector, bind, raise_descriptor_limit};
 use nuncio_stats::{Store, WorkerIndex};
+use nuncio_telemetry::access_log::file::{FileManager, Options as FileOptions};
 use nuncio_upstream::{Cluster, Clusters};
 use nuncio_worker::{Clock, Lifecycle, Random, Spawner, Threads, Worker, available_parallelism};
 use tokio::runtime::{Builder, LocalOptions};
@@ -33,8 +34,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if let Err(error) = raise_descriptor_limit() {
         tracing::warn!(%error, "cannot raise the limit on open descriptors");
     }
-    let server =
-        Server { workers, registry, store: Store::new(workers + 1), lifecycle: Arc::default(), quit: Arc::default() };
+    let file_options = FileOptions { flush_interval: options.file_flush_interval(), ..FileOptions::default() };
+    let server = Server {
+        workers,
+        registry,
+        store: Store::new(workers + 1),
+        files: Arc::new(FileManager::new(file_options)),
+        lifecycle: Arc::default(),
+        quit: Arc::default(),
+    };
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     runtime.block_on(server.serve(config))
 }
@@ -44,6 +52,7 @@ struct Server {
     workers: u16,
     registry: Arc<Clusters>,
     store: Store,
+    files: Arc<FileManager>,
     lifecycle: Arc<Lifecycle>,
     quit: Arc<Notify>,
 }
@@ -76,10 +85,11 @@ impl Server {
             let options = ListenOptions { reuse_port: listener.reuse_port, backlog: listener.backlog };
             let sockets = bind(listener.address.socket(), usize::from(self.workers), options)?;
             let bound = sockets[0].local_addr()?;
+            let logs = Arc::new(listener.filter.access_log.open(&self.files)?);
             for (mailbox, socket) in threads.mailboxes().iter().zip(sockets) {
-                let (filter, scope) = (Arc::clone(&listener.filter), self.store.scope(""));
+                let (filter, logs, scope) = (Arc::clone(&listener.filter), Arc::clone(&logs), self.store.scope(""));
                 let serve = move |_: &Worker, http: &Rc<HttpWorker>| {
-                    let manager = Manager::build(http, &filter, &scope);
+                    let manager = Manager::build(http, &filter, &logs, &scope);
                     serve(http, socket, manager);
                 };
                 if !mailbox.post(serve) {
@@ -89,11 +99,12 @@ impl Server {
             tracing::info!(listener = %listener.name, address = %bound, "listening");
         }
         self.lifecycle.set_live();
-        signals.wait(&self.quit).await;
+        signals.wait(&self.quit, &self.files).await;
         tracing::info!("exiting");
         // The answer of `/quitquitquit` is still to be written.
         main.turn();
-        // As Envoy: no drain, connections end with the process.
+        // As Envoy: no drain, connections end with the process, but what was logged is written.
+        self.files.shut_down();
         std::mem::forget(threads);
         Ok(())
     }
@@ -117,21 +128,30 @@ fn serve(http: &Rc<HttpWorker>, socket: TcpListener, manager: Rc<Manager>) {
     }
 }
 
-/// The signals that end the process.
+/// The signals that the process acts on.
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    /// SIGUSR1: log files were moved away.
+    reopen: tokio::signal::unix::Signal,
 }
 
 impl Signals {
     fn install() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            reopen: signal(SignalKind::user_defined1())?,
+        })
     }
 
-    /// Until one of them, or `quit`.
-    async fn wait(mut self, quit: &Notify) {
+    /// Until one of them, or `quit`, ends the process.
+    async fn wait(mut self, quit: &Notify, files: &FileManager) {
         let mut quit = std::pin::pin!(quit.notified());
         std::future::poll_fn(|cx| {
+            while let std::task::Poll::Ready(Some(())) = self.reopen.poll_recv(cx) {
+                files.reopen();
+            }
             let is_over = self.terminate.poll_recv(cx).is_ready()
                 || self.interrupt.poll_recv(cx).is_ready()
                 || quit.as_mut().poll(cx).is_ready();

@@ -12,6 +12,7 @@ use nuncio_proto::envoy::config::core::v3 as core;
 use nuncio_proto::envoy::config::route::v3::RouteConfiguration;
 use nuncio_proto::envoy::extensions::filters::http::router::v3::Router;
 use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::v3 as pb;
+use nuncio_telemetry::access_log::Config as LogConfig;
 use nuncio_upstream::ClusterRef;
 
 use super::codec_options::{CommonOptions, codec_options_http1, codec_options_http2, only_true};
@@ -56,6 +57,8 @@ pub struct ConnectionManager {
     pub generate_request_id: bool,
     /// `always_set_request_id_in_response`
     pub always_set_request_id: bool,
+    /// `access_log`, its files not opened yet.
+    pub access_log: LogConfig,
 }
 
 /// `HttpConnectionManager.CodecType`, without HTTP/3.
@@ -181,7 +184,7 @@ impl ConnectionManager {
         };
         let filters = f.value("http_filters", http_filters, |filters, at| Filter::parse_list(filters, at, cx));
 
-        f.unsupported("access_log", access_log);
+        let access_log = f.value("access_log", access_log, LogConfig::parse);
 
         let duration = scalar::duration;
         let idle = Duration::from_secs(300);
@@ -294,6 +297,7 @@ impl ConnectionManager {
                 proxy_100_continue,
                 generate_request_id: generate_request_id.unwrap_or(true),
                 always_set_request_id: always_set_request_id_in_response,
+                access_log: access_log.take(),
             }
         })
     }

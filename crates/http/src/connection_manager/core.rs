@@ -1,13 +1,14 @@
 //! What a stream knows: the part of it that filters see and every step works on.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::Duration;
 
 use nuncio_codec::{ErrorCode, Protocol, ResetCause, StreamId};
 use nuncio_message::{Buffer, Headers, Tick};
-use nuncio_telemetry::{Moment, ResponseFlag, StreamInfo};
-use std::borrow::Cow;
+use nuncio_telemetry::formatter::{Inputs, LogType};
+use nuncio_telemetry::{AccessLogs, Moment, ResponseFlag, StreamInfo};
 
 use super::timeouts::Deadlines;
 use super::{Connection, Deadline, Manager};
@@ -400,6 +401,23 @@ impl Core {
         if let Some(total) = self.info.timing.between(Moment::DownstreamReceiveBegin, Moment::Complete) {
             manager.stats.downstream_rq_time.record(total.as_millis() as u64);
         }
+        if !manager.access_logs.is_empty() {
+            self.log(&manager.access_logs);
+        }
+    }
+
+    fn log(&self, logs: &AccessLogs) {
+        let inputs = Inputs {
+            info: &self.info,
+            request: Some(&self.request),
+            response: self.response.as_ref(),
+            trailers: self.response_trailers.as_ref(),
+            local_reply_body: &[],
+            log_type: LogType::DownstreamEnd,
+        };
+        logs.log(&inputs, self.http.log_batches());
+        // The tick hands the line over.
+        self.http.worker().request_tick();
     }
 
     /// Forgets everything of this stream; memory is kept for the next.

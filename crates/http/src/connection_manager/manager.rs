@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nuncio_codec::{Codec, Role};
 use nuncio_network::Transport;
 use nuncio_stats::{Group, Local, Scope};
-use nuncio_telemetry::{Address, Connection as ConnectionInfo};
+use nuncio_telemetry::{AccessLogs, Address, Connection as ConnectionInfo};
 
 use super::config::{CodecType, ConnectionManager};
 use super::{Connection, Downstream, ManagerStats, Side, driver};
@@ -25,19 +25,27 @@ pub struct Manager {
     /// Keeps the names for as long as the manager is used.
     _group: Group<ManagerStats>,
     pub(crate) plan: Rc<Plan>,
+    pub(crate) access_logs: Arc<AccessLogs>,
     http1: Rc<nuncio_codec::http1::Options>,
     http2: Rc<nuncio_codec::http2::Options>,
 }
 
 impl Manager {
-    /// Builds the worker's half; `root` is the scope that `http.<stat_prefix>.` stands in.
-    pub fn build(http: &HttpWorker, config: &Arc<ConnectionManager>, root: &Scope) -> Rc<Self> {
+    /// Builds the worker's half; `root` is the scope that `http.<stat_prefix>.` stands in. `access_logs` is what
+    /// `config.access_log` became when it was opened, once in the process.
+    pub fn build(
+        http: &HttpWorker,
+        config: &Arc<ConnectionManager>,
+        access_logs: &Arc<AccessLogs>,
+        root: &Scope,
+    ) -> Rc<Self> {
         let group: Group<ManagerStats> = ManagerStats::new(&root.scope(&format!("http.{}.", config.stat_prefix)));
         let plan = Plan::build(&config.factories, &FactoryContext { worker: http.worker() });
         Rc::new(Self {
             stats: group.local(http.worker().index()),
             _group: group,
             plan: Rc::new(plan),
+            access_logs: Arc::clone(access_logs),
             http1: Rc::new(config.http1.clone()),
             http2: Rc::new(config.http2.clone()),
             config: Arc::clone(config),

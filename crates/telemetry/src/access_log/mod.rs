@@ -19,15 +19,15 @@ use crate::formatter::Formatter;
 use crate::formatter::Inputs;
 
 /// Shared, immutable: the access logs of one listener or connection manager.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct AccessLogs {
     logs: Box<[AccessLog]>,
 }
 
 #[derive(Debug)]
 struct AccessLog {
-    filter: Option<Filter>,
-    formatter: Formatter,
+    filter: Option<Arc<Filter>>,
+    formatter: Arc<Formatter>,
     file: Arc<File>,
 }
 

@@ -1,5 +1,7 @@
 //! `envoy.config.accesslog.v3.AccessLog`: lists of access logs in listeners, connection managers and proxies.
 
+use std::sync::Arc;
+
 use nuncio_config::AnyConfig;
 use nuncio_config::At;
 use nuncio_config::Invalid;
@@ -30,13 +32,13 @@ pub struct Config {
 
 #[derive(Debug)]
 struct LogConfig {
-    filter: Option<Filter>,
+    filter: Option<Arc<Filter>>,
     sink: Sink,
 }
 
 #[derive(Debug)]
 struct Sink {
-    formatter: Formatter,
+    formatter: Arc<Formatter>,
     target: Target,
 }
 
@@ -69,11 +71,12 @@ impl Config {
     ///
     /// # Errors
     /// When a file cannot be opened.
-    pub fn open(self, files: &FileManager) -> Result<AccessLogs, OpenError> {
-        let open = |LogConfig { filter, sink: Sink { formatter, target } }| {
-            Ok(AccessLog { filter, formatter, file: files.open(target)? })
+    pub fn open(&self, files: &FileManager) -> Result<AccessLogs, OpenError> {
+        let open = |LogConfig { filter, sink: Sink { formatter, target } }: &LogConfig| {
+            let (filter, formatter) = (filter.clone(), Arc::clone(formatter));
+            Ok(AccessLog { filter, formatter, file: files.open(target.clone())? })
         };
-        Ok(AccessLogs { logs: self.logs.into_iter().map(open).collect::<Result<_, _>>()? })
+        Ok(AccessLogs { logs: self.logs.iter().map(open).collect::<Result<_, _>>()? })
     }
 }
 
@@ -85,7 +88,7 @@ impl LogConfig {
         let filter = f.optional("filter", filter, Filter::parse);
         let config = config_type.map(|pb::access_log::ConfigType::TypedConfig(any)| any);
         let sink = f.required("typed_config", config, |any, at| Sink::parse(&AnyConfig::parse(any, at)?, at));
-        f.finish(|| Self { filter: filter.take(), sink: sink.take() })
+        f.finish(|| Self { filter: filter.take().map(Arc::new), sink: sink.take() })
     }
 }
 
@@ -127,7 +130,7 @@ impl Sink {
             }
             Some(AccessLogFormat::LogFormat(format)) => f.value("log_format", format, Formatter::from_proto),
         };
-        f.finish(|| Self { formatter: formatter.take(), target: Target::Path(path.take().into()) })
+        f.finish(|| Self { formatter: Arc::new(formatter.take()), target: Target::Path(path.take().into()) })
     }
 
     fn stream(target: Target, format: Option<SubstitutionFormatString>, at: &At<'_>) -> Result<Self, Invalid> {
@@ -136,7 +139,7 @@ impl Sink {
             Some(format) => f.value("log_format", format, Formatter::from_proto),
             None => f.keep(default_format(at)),
         };
-        f.finish(|| Self { formatter: formatter.take(), target })
+        f.finish(|| Self { formatter: Arc::new(formatter.take()), target })
     }
 }
 
