@@ -86,7 +86,10 @@ impl Stream {
 
     /// Everything that happens to a stream happens here.
     pub(crate) fn handle(&mut self, event: Event) {
-        self.core.touch();
+        if !matches!(event, Event::Deadline) {
+            // Time that passes is no activity.
+            self.core.touch();
+        }
         match event {
             // Both directions at once: a response may start, or end, first.
             Event::Downstream(frame) => self.decode(frame),
