@@ -25,7 +25,8 @@ use crate::wake::Woken;
 /// Numbers connections of the whole process, from 1.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
-/// How long a locally closed connection waits for the peer's FIN: the manager's `delayed_close_timeout` default.
+/// How long a connection that closes waits for the peer to take the rest, and then for its FIN: the manager's
+/// `delayed_close_timeout` default.
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 /// One worker's HTTP state. Owner: the worker.
@@ -193,7 +194,7 @@ impl HttpWorker {
         }
     }
 
-    /// Waits for the peer's FIN, but not for ever.
+    /// Waits for the peer, but not for ever.
     pub(crate) fn linger(&self, connection: &Rc<Connection>) {
         let deadline = self.worker.now() + LINGER;
         connection.linger_until.set(deadline);

@@ -184,6 +184,7 @@ impl Connection {
         }
         self.phase.set(Phase::Flushing);
         self.lingers.set(lingers);
+        self.http.linger(self);
         self.mark_dirty();
     }
 
@@ -302,7 +303,13 @@ impl Connection {
     pub(crate) fn flush_now(self: &Rc<Self>) {
         self.is_dirty.set(false);
         match self.write() {
-            Some(bytes) => self.http.note_written(self, bytes),
+            Some(bytes) => {
+                self.http.note_written(self, bytes);
+                // As long as the peer takes something, the rest may wait for it.
+                if bytes > 0 && self.phase.get() == Phase::Flushing {
+                    self.http.linger(self);
+                }
+            }
             None if self.phase.get() == Phase::Closed => return,
             None => {
                 self.http.connection_lost(self);

@@ -239,7 +239,7 @@ impl Connection {
     /// A timer entry of the connection has fired.
     pub(crate) fn expire(self: &Rc<Self>) {
         let now = self.http.worker().now();
-        if self.phase() == Phase::Lingering && self.linger_until.get() <= now {
+        if self.phase() != Phase::Open && self.linger_until.get() <= now {
             self.side.note_delayed_close();
             self.close_locally();
             return;
