@@ -1,0 +1,19 @@
+//! Deterministic simulation: client, whole worker and origin in one thread, with virtual time, from one seed.
+//!
+//! The seed decides the configuration, what clients ask and origins answer, how every read and write is cut and delayed,
+//! which connections break where, and in which order tasks run. After each seed the rules of `verdict.rs` must hold.
+
+mod client;
+mod config;
+mod connector;
+mod executor;
+mod http1;
+mod ledger;
+mod notify;
+mod origin;
+mod pipe;
+mod scenario;
+mod verdict;
+mod world;
+
+pub use world::{Report, run};

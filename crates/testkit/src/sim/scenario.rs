@@ -1,0 +1,214 @@
+//! What a seed makes of a world: configuration, clients, requests and answers.
+
+use super::client::Habits;
+use super::executor::Sim;
+use super::ledger::{Answer, AnswerTiming, BodyFraming, Cut, Exchange, Message};
+
+/// All that is decided before the world starts.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    pub(crate) clients: Vec<Client>,
+    /// One connection in so many breaks; none when zero.
+    pub(crate) breaking_odds: u64,
+    /// Longest time to connect, in microseconds.
+    pub(crate) connect_delay: u64,
+    /// Percent of connects that never end, and that are refused.
+    pub(crate) connects_hang: u64,
+    pub(crate) connects_refused: u64,
+    /// `per_connection_buffer_limit_bytes` of listener and clusters.
+    pub(crate) buffer_limit: u32,
+    /// What changes while the world runs, and when, in microseconds.
+    pub(crate) updates: Vec<(u64, Update)>,
+    max_connections: u32,
+    max_pending: u32,
+    max_requests: u32,
+}
+
+/// One client.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) habits: Habits,
+    /// Numbered when the world starts.
+    pub(crate) exchanges: Vec<Exchange>,
+}
+
+/// A change of configuration or of the process's state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Update {
+    ReplaceCluster,
+    RemoveCluster,
+    DrainConnections,
+    FailHealthChecks,
+    PassHealthChecks,
+}
+
+/// How much goes wrong.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Happy,
+    Rough,
+}
+
+impl Scenario {
+    pub(crate) fn draw(sim: &Sim) -> Self {
+        let mood = if sim.chance(25) { Mood::Happy } else { Mood::Rough };
+        let is_rough = mood == Mood::Rough;
+        let often = |percent| if is_rough { sim.pick(&[0, 0, percent]) } else { 0 };
+        let tight = |limits: &[u32]| if is_rough && sim.chance(30) { sim.pick(limits) } else { 1024 };
+        let clients = (0..sim.between(1, 4)).map(|_| Client::draw(sim, mood)).collect();
+        Self {
+            clients,
+            breaking_odds: if is_rough { sim.pick(&[0, 0, 3, 10]) } else { 0 },
+            connect_delay: sim.pick(&[0, 1, 1_000, 100_000]),
+            connects_hang: often(20),
+            connects_refused: often(30),
+            buffer_limit: sim.pick(&[1_024, 4_096, 32_768, 1_048_576]),
+            updates: updates(sim),
+            max_connections: tight(&[1, 2, 3]),
+            max_pending: tight(&[1, 2]),
+            max_requests: tight(&[1, 2, 3]),
+        }
+    }
+
+    /// The configuration.
+    pub(crate) fn bootstrap(&self) -> String {
+        let Self { buffer_limit, max_connections, max_pending, max_requests, .. } = self;
+        let retry = "retry_policy: {retry_on: \"connect-failure,reset-before-request\", num_retries: 2}";
+        format!(
+            "static_resources:
+  listeners:
+  - name: in
+    address: {{socket_address: {{address: 127.0.0.1, port_value: 80}}}}
+    per_connection_buffer_limit_bytes: {buffer_limit}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: in
+          stream_idle_timeout: 60s
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+          route_config:
+            name: r
+            virtual_hosts:
+            - name: v
+              domains: [\"*\"]
+              routes:
+              - {{match: {{prefix: /plain}}, route: {{cluster: a, timeout: 20s}}}}
+              - {{match: {{prefix: /retry}}, route: {{cluster: a, timeout: 20s, {retry}}}}}
+              - {{match: {{prefix: /short}}, route: {{cluster: a, timeout: 0.1s}}}}
+              - {{match: {{prefix: /none}}, route: {{cluster: a, timeout: 0s}}}}
+              - {{match: {{prefix: /direct}}, direct_response: {{status: 418, body: {{inline_string: tea}}}}}}
+              - {{match: {{prefix: /redirect}}, redirect: {{path_redirect: /elsewhere}}}}
+  clusters:
+  - name: a
+    connect_timeout: 1s
+    per_connection_buffer_limit_bytes: {buffer_limit}
+    circuit_breakers: {{thresholds: [{{max_connections: {max_connections}, max_pending_requests: {max_pending}, \
+             max_requests: {max_requests}}}]}}
+    load_assignment:
+      cluster_name: a
+      endpoints:
+      - lb_endpoints:
+        - {{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: 1001}}}}}}}}
+        - {{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: 1002}}}}}}}}
+"
+        )
+    }
+}
+
+impl Client {
+    fn draw(sim: &Sim, mood: Mood) -> Self {
+        let is_rough = mood == Mood::Rough;
+        let rare = |limit| if is_rough && sim.chance(10) { Some(sim.size(limit)) } else { None };
+        let habits = Habits {
+            pipelined: sim.pick(&[1, 1, 2, 5]),
+            max_pause: sim.pick(&[0, 0, 10_000, 3_000_000]),
+            stops_reading: rare(50_000),
+            half_closes: sim.chance(20),
+            leaves_after: rare(50_000),
+        };
+        Self { habits, exchanges: (0..sim.between(1, 5)).map(|_| exchange(sim, mood)).collect() }
+    }
+}
+
+fn updates(sim: &Sim) -> Vec<(u64, Update)> {
+    let kinds = [
+        Update::ReplaceCluster,
+        Update::ReplaceCluster,
+        Update::RemoveCluster,
+        Update::DrainConnections,
+        Update::FailHealthChecks,
+        Update::PassHealthChecks,
+    ];
+    let count = if sim.chance(40) { sim.between(1, 4) } else { 0 };
+    let longest = sim.pick(&[5_000, 50_000, 2_000_000]);
+    (0..count).map(|_| (sim.below(longest), sim.pick(&kinds))).collect()
+}
+
+fn exchange(sim: &Sim, mood: Mood) -> Exchange {
+    let method = sim.pick(&["GET", "POST", "POST", "PUT", "HEAD", "DELETE"]);
+    let routes = ["plain", "plain", "retry", "retry", "none", "short", "direct", "redirect", "unknown"];
+    let request = if matches!(method, "GET" | "HEAD") { Message::default() } else { message(sim) };
+    let mut exchange = Exchange { id: 0, method, route: sim.pick(&routes), request, answer: answer(sim) };
+    if mood == Mood::Rough {
+        spoil(sim, &mut exchange);
+    }
+    exchange
+}
+
+fn message(sim: &Sim) -> Message {
+    let framings = [BodyFraming::Length, BodyFraming::Length, BodyFraming::Chunked, BodyFraming::ChunkedWithTrailers];
+    Message {
+        body: if sim.chance(20) { 0 } else { sim.size(100_000) },
+        framing: sim.pick(&framings),
+        max_pause: sim.pick(&[0, 0, 0, 1_000, 100_000]),
+        cut: None,
+    }
+}
+
+fn answer(sim: &Sim) -> Answer {
+    let mut message = message(sim);
+    if sim.chance(15) {
+        message.framing = BodyFraming::Close;
+    }
+    Answer {
+        status: sim.pick(&[200, 200, 200, 204, 304, 404, 500, 503]),
+        message,
+        informational: if sim.chance(10) { sim.between(1, 2) as u32 } else { 0 },
+        delay: sim.pick(&[0, 0, 1_000, 300_000]),
+        timing: if sim.chance(15) { AnswerTiming::Early } else { AnswerTiming::AfterRequest },
+        closes: sim.chance(15),
+    }
+}
+
+/// Something goes wrong with this one, perhaps.
+fn spoil(sim: &Sim, exchange: &mut Exchange) {
+    match sim.below(12) {
+        0 => exchange.request.cut = cut(sim, &exchange.request),
+        1 | 2 => exchange.answer.message.cut = cut(sim, &exchange.answer.message),
+        3 => {
+            exchange.answer.timing =
+                sim.pick(&[AnswerTiming::Never, AnswerTiming::CloseAtOnce, AnswerTiming::ResetAtOnce]);
+        }
+        _ => {}
+    }
+}
+
+/// Where and how a message ends early: visibly, so that nobody may take it for a whole one.
+fn cut(sim: &Sim, message: &Message) -> Option<(u64, Cut)> {
+    let at = sim.size(message.body);
+    let cut = match message.framing {
+        BodyFraming::Length if at == message.body => return None,
+        // Garbage would be content.
+        BodyFraming::Length => sim.pick(&[Cut::Fin, Cut::Reset, Cut::Stall]),
+        BodyFraming::Chunked | BodyFraming::ChunkedWithTrailers => {
+            sim.pick(&[Cut::Fin, Cut::Reset, Cut::Stall, Cut::Garbage])
+        }
+        // FIN would be the end.
+        BodyFraming::Close => sim.pick(&[Cut::Reset, Cut::Stall]),
+    };
+    Some((at, cut))
+}

@@ -1,0 +1,67 @@
+//! The rules that hold in every world.
+
+use nuncio_http::Census;
+use nuncio_message::live_blocks;
+use nuncio_stats::ScalarKind;
+
+use super::executor::Idle;
+use super::ledger::Exchange;
+use super::world::World;
+
+/// Looked at while the world runs.
+pub(crate) fn look(world: &World) {
+    let _ = world;
+}
+
+/// Looked at when nothing can happen any more; `blocks` were in use before the world was.
+pub(crate) fn judge(world: &World, end: Idle, blocks: usize) {
+    let fail = |what: String| world.ledger.fail(&world.sim, what);
+    match end {
+        Idle::Quiet => {}
+        Idle::OutOfTime => fail("something goes on for ever".to_owned()),
+        Idle::Spinning => fail("tasks wake each other without end".to_owned()),
+    }
+    world.ledger.judge(&world.sim, may_repeat);
+    let census = world.http.census();
+    if census != Census::default() {
+        fail(format!("not everything has ended: {census:?}"));
+    }
+    let left = live_blocks().saturating_sub(blocks);
+    if left > 0 {
+        fail(format!("{left} blocks are still in use"));
+    }
+    if world.http.panics() > 0 {
+        fail(format!("{} panics", world.http.panics()));
+    }
+    stats(world);
+}
+
+/// How often more than once a request may be sent: never, since the retries that are configured are of requests of
+/// which nothing was sent.
+fn may_repeat(exchange: &Exchange) -> u32 {
+    let _ = exchange;
+    0
+}
+
+/// Gauges are back at zero, and each request was finished once.
+fn stats(world: &World) {
+    let fail = |what: String| world.ledger.fail(&world.sim, what);
+    let snapshot = world.store.flush();
+    for (name, value) in snapshot.scalars() {
+        let name = name.to_string();
+        let is_state = !name.contains(".membership_");
+        if value.kind == ScalarKind::Gauge && value.value != 0 && is_state {
+            fail(format!("{name} is {}", value.value.cast_signed()));
+        }
+    }
+    let begun = world.store.counter("http.in.downstream_rq_total").unwrap_or(0);
+    let times = snapshot.histograms().map(|(name, values)| (name.to_string(), values.cumulative_count()));
+    let ended = times.into_iter().find(|(name, _)| name == "http.in.downstream_rq_time").map_or(0, |(_, count)| count);
+    if begun != ended {
+        fail(format!("{begun} requests began and {ended} ended"));
+    }
+    let sent = world.ledger.count_sent();
+    if begun > sent {
+        fail(format!("{sent} requests were sent and {begun} began"));
+    }
+}
