@@ -17,7 +17,7 @@ mod streams;
 mod wake;
 
 pub use chain::StreamCx;
-pub use connection_manager::{CodecType, ConnectionManager, Manager, ParseContext, ServerHeader};
+pub use connection_manager::{CodecType, ConnectionManager, LocalInfo, Manager, ParseContext, ServerHeader};
 pub use filter::{
     DataStatus, Direction, FactoryContext, FilterFactory, FilterLocal, HeadersStatus, HttpFilter, Interest, LocalReply,
     PerRoute, Resume, TrailersStatus,

@@ -30,10 +30,7 @@ pub(crate) fn response(headers: &mut Headers, keeps_upgrade: bool) {
 /// `te` is hop-by-hop too, but gRPC needs `te: trailers` to arrive.
 fn keep_te_trailers(headers: &mut Headers) {
     let Some(te) = headers.get(HeaderId::TE) else { return };
-    let has_trailers = te.split(|byte| *byte == b',').any(|part| {
-        let name = part.split(|byte| *byte == b';').next().unwrap_or_default();
-        name.trim_ascii().eq_ignore_ascii_case(b"trailers")
-    });
+    let has_trailers = te.split(|byte| *byte == b',').any(|part| part.trim_ascii() == b"trailers");
     if has_trailers {
         if te != b"trailers" {
             headers.set(HeaderId::TE, b"trailers");
@@ -84,7 +81,11 @@ mod tests {
     #[test]
     fn te_is_kept_as_trailers_only() {
         check(&[("te", "trailers")], &[("te", "trailers")]);
-        check(&[("te", "gzip, trailers;q=1")], &[("te", "trailers")]);
+        check(&[("te", "gzip, trailers")], &[("te", "trailers")]);
+        check(&[("te", "trailers, deflate")], &[("te", "trailers")]);
+        // Envoy does not know it with a weight, nor in another case.
+        check(&[("te", "gzip,trailers;q=0")], &[]);
+        check(&[("te", "Trailers")], &[]);
         check(&[("te", "gzip")], &[]);
     }
 }

@@ -4,6 +4,7 @@ mod address;
 mod connector;
 mod limits;
 mod listen;
+mod own_address;
 mod tcp;
 mod transport;
 
@@ -11,5 +12,6 @@ pub use address::Address;
 pub use connector::{ConnectFuture, Connected, Connector, TcpConnector};
 pub use limits::raise_descriptor_limit;
 pub use listen::{BindError, ListenOptions, bind};
+pub use own_address::own_address;
 pub use tcp::TcpTransport;
 pub use transport::Transport;

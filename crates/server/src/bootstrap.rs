@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nuncio_config::{AnyConfig, At, Invalid, Schema, Source, diagnostic, load_bootstrap};
-use nuncio_http::{ConnectionManager, ParseContext, UpstreamOptions};
+use nuncio_http::{ConnectionManager, LocalInfo, ParseContext, UpstreamOptions};
 use nuncio_listener::ListenerConfig;
 use nuncio_proto::envoy::config::bootstrap::v3 as pb;
 use nuncio_proto::envoy::config::core::v3::DataSource;
@@ -35,6 +35,7 @@ pub(crate) fn load(path: &Path, threads: u16, registry: &Clusters) -> anyhow::Re
     let found = &loaded.diagnostics;
     let admin = check_bootstrap(loaded.bootstrap.clone(), &At::root(found)).unwrap_or_default();
     let mut config = Config { admin, listeners: Vec::new(), clusters: Vec::new() };
+    let local = local_info(&loaded.bootstrap);
     let mut names = BTreeSet::new();
     for resource in &loaded.clusters {
         let at = At::path(found, resource.path());
@@ -48,7 +49,8 @@ pub(crate) fn load(path: &Path, threads: u16, registry: &Clusters) -> anyhow::Re
     }
     for resource in &loaded.listeners {
         let at = At::path(found, resource.path());
-        let filter = |any: AnyConfig, buffer_limit: u32, at: &At<'_>| manager(&any, buffer_limit, at, registry, &names);
+        let world = World { registry, names: &names, local: &local };
+        let filter = |any: AnyConfig, buffer_limit: u32, at: &At<'_>| manager(&any, buffer_limit, at, &world);
         if let Ok(listener) = resource.message(&at).and_then(|proto| ListenerConfig::parse(proto, &at, filter)) {
             config.listeners.push(listener);
         }
@@ -65,19 +67,35 @@ pub(crate) fn load(path: &Path, threads: u16, registry: &Clusters) -> anyhow::Re
     Ok(config)
 }
 
+/// Who we are, as the node of the bootstrap says.
+fn local_info(proto: &pb::Bootstrap) -> LocalInfo {
+    let node = proto.node.as_ref();
+    LocalInfo {
+        cluster: node.map(|node| node.cluster.clone()).unwrap_or_default(),
+        node: node.map(|node| node.id.clone()).unwrap_or_default(),
+        address: nuncio_network::own_address(),
+    }
+}
+
+/// What a connection manager refers to.
+struct World<'a> {
+    registry: &'a Clusters,
+    names: &'a BTreeSet<String>,
+    local: &'a LocalInfo,
+}
+
 fn manager(
     any: &AnyConfig,
     buffer_limit: u32,
     at: &At<'_>,
-    registry: &Clusters,
-    names: &BTreeSet<String>,
+    world: &World<'_>,
 ) -> Result<Arc<ConnectionManager>, Invalid> {
     if any.type_name() != MANAGER {
         return Err(any.unknown(at, "network filter", std::iter::once(MANAGER)));
     }
     let cx = ParseContext {
-        cluster: &|name| registry.reference(name),
-        has_cluster: &|name| names.contains(name),
+        cluster: &|name| world.registry.reference(name),
+        has_cluster: &|name| world.names.contains(name),
         filter: &|_, any, at| Err(any.unknown(at, "HTTP filter", std::iter::empty())),
         per_route: &|_, any, at| {
             let any = AnyConfig::parse(any.clone(), at)?;
@@ -85,6 +103,7 @@ fn manager(
         },
         data_source: &|_: DataSource, at| Err(at.not_implemented("a body that is not inline")),
         buffer_limit_bytes: buffer_limit as usize,
+        local: world.local,
     };
     let proto: hcm::HttpConnectionManager = any.decode(at)?;
     ConnectionManager::parse(proto, at, &cx).map(Arc::new)

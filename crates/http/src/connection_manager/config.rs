@@ -2,24 +2,31 @@
 //!
 //! Before: a listener's filter chain names the manager. Next: `manager.rs`, one worker's half of it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nuncio_codec::{http1, http2};
 use nuncio_config::diagnostic::code;
 use nuncio_config::{AnyConfig, At, Diagnostic, Invalid, Slot, scalar};
+use nuncio_message::{HeaderId, Headers};
 use nuncio_proto::envoy::config::core::v3 as core;
 use nuncio_proto::envoy::config::route::v3::RouteConfiguration;
 use nuncio_proto::envoy::extensions::filters::http::router::v3::Router;
 use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::v3 as pb;
+use nuncio_proto::envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
 use nuncio_telemetry::access_log::Config as LogConfig;
 use nuncio_upstream::ClusterRef;
 
+use super::client_address::{ClientRules, InternalAddresses};
 use super::codec_options::{CommonOptions, codec_options_http1, codec_options_http2, only_true};
+use super::host_rules::{HostRules, StripPort};
+use super::path_rules::{EscapedSlashes, PathRules};
 use crate::filter::{FilterFactory, PerRoute};
 use crate::route::{ParseContext as RouteContext, Table};
 
 pub(super) const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
+const UUID_REQUEST_IDS: &str = "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig";
 
 /// `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. Shared by all workers.
 pub struct ConnectionManager {
@@ -53,12 +60,60 @@ pub struct ConnectionManager {
     pub buffer_limit_bytes: usize,
     /// `proxy_100_continue`: whether `100-continue` is the upstream's to answer.
     pub proxy_100_continue: bool,
-    /// `generate_request_id`, true by default.
-    pub generate_request_id: bool,
+    /// Who gets an `x-request-id`.
+    pub(crate) request_ids: RequestIds,
     /// `always_set_request_id_in_response`
     pub always_set_request_id: bool,
     /// `access_log`, its files not opened yet.
     pub access_log: LogConfig,
+    /// What becomes of paths.
+    pub(crate) path_rules: PathRules,
+    /// What becomes of authorities.
+    pub(crate) host_rules: HostRules,
+    /// Whom requests come from.
+    pub(crate) client_rules: ClientRules,
+    /// `scheme_header_transformation.scheme_to_overwrite`
+    pub(crate) scheme_to_overwrite: Option<&'static str>,
+    /// `add_user_agent`
+    pub(crate) user_agent: Option<UserAgent>,
+    /// `via`; empty: none.
+    pub via: String,
+    /// `forward_client_cert_details` is ALWAYS_FORWARD_ONLY.
+    pub(crate) forwards_client_cert_always: bool,
+}
+
+/// `generate_request_id` and what goes with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RequestIds {
+    /// Requests keep what they have.
+    Keep,
+    /// Requests without one get one.
+    Generate {
+        /// `preserve_external_request_id`: the outside may bring its own.
+        keeps_external: bool,
+        /// `UuidRequestIdConfig.pack_trace_reason`
+        packs_trace_reason: bool,
+    },
+}
+
+/// `add_user_agent`: who we are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct UserAgent {
+    /// `node.cluster`
+    cluster: String,
+    /// `node.id`
+    node: String,
+}
+
+/// What this process is, as its configuration tells it. Shared by all workers.
+#[derive(Clone, Default, Debug)]
+pub struct LocalInfo {
+    /// `node.cluster`
+    pub cluster: String,
+    /// `node.id`
+    pub node: String,
+    /// The address that others reach us at, if there is one.
+    pub address: Option<IpAddr>,
 }
 
 /// `HttpConnectionManager.CodecType`, without HTTP/3.
@@ -98,6 +153,8 @@ pub struct ParseContext<'a> {
     pub data_source: &'a dyn Fn(core::DataSource, &At<'_>) -> Result<Vec<u8>, Invalid>,
     /// The listener's `per_connection_buffer_limit_bytes`; zero is no limit.
     pub buffer_limit_bytes: usize,
+    /// What this process is.
+    pub local: &'a LocalInfo,
 }
 
 impl ConnectionManager {
@@ -194,11 +251,39 @@ impl ConnectionManager {
         let request_headers_timeout =
             f.optional_or("request_headers_timeout", request_headers_timeout, Duration::ZERO, duration);
         f.unsupported("delayed_close_timeout", delayed_close_timeout);
-        let why = "it is for use_remote_address";
-        f.without_effect("preserve_external_request_id", preserve_external_request_id, why);
-        f.unsupported("xff_num_trusted_hops", xff_num_trusted_hops);
-        f.unsupported("skip_xff_append", skip_xff_append);
-        f.unsupported("use_remote_address", use_remote_address.filter(|uses| *uses));
+        let uses_remote_address = use_remote_address.unwrap_or(false);
+        if !uses_remote_address {
+            let why = "'use_remote_address' is off";
+            f.without_effect("preserve_external_request_id", preserve_external_request_id, why);
+            f.without_effect("skip_xff_append", skip_xff_append, why);
+        }
+        let internal = f.optional_or(
+            "internal_address_config",
+            internal_address_config,
+            InternalAddresses::default(),
+            InternalAddresses::parse,
+        );
+        let escaped_slashes =
+            f.value("path_with_escaped_slashes_action", path_with_escaped_slashes_action, EscapedSlashes::parse);
+        let packs_trace_reason = f.optional_or("request_id_extension", request_id_extension, true, parse_request_ids);
+        let scheme = f.optional("scheme_header_transformation", scheme_header_transformation, parse_scheme);
+        let client_cert = f.value("forward_client_cert_details", forward_client_cert_details, parse_client_cert);
+        let why = "connections have no client certificates";
+        f.without_effect("set_current_client_cert_details", set_current_client_cert_details, why);
+        let strips_port = match strip_port_mode {
+            Some(pb::http_connection_manager::StripPortMode::StripAnyHostPort(true)) if strip_matching_host_port => {
+                f.reject("strip_any_host_port", "must not be set together with 'strip_matching_host_port'");
+                StripPort::Any
+            }
+            Some(pb::http_connection_manager::StripPortMode::StripAnyHostPort(true)) => StripPort::Any,
+            Some(pb::http_connection_manager::StripPortMode::StripAnyHostPort(false)) | None => {
+                if strip_matching_host_port {
+                    StripPort::Matching
+                } else {
+                    StripPort::Never
+                }
+            }
+        };
 
         let common = common_http_protocol_options.unwrap_or_default();
         f.without_effect(
@@ -222,9 +307,7 @@ impl ConnectionManager {
             f.unsupported("stream_error_on_invalid_http_message", kept_open);
         }
 
-        f.unsupported("add_user_agent", only_true(add_user_agent));
         f.unsupported("tracing", tracing);
-        f.unsupported("scheme_header_transformation", scheme_header_transformation);
         f.unsupported("drain_timeout", drain_timeout);
         f.unsupported("drain_timeout_jitter", drain_timeout_jitter);
         f.unsupported("access_log_flush_interval", access_log_flush_interval);
@@ -232,40 +315,20 @@ impl ConnectionManager {
         f.unsupported("access_log_options", access_log_options);
         f.unsupported("original_ip_detection_extensions", original_ip_detection_extensions);
         f.unsupported("early_header_mutation_extensions", early_header_mutation_extensions);
-        f.unsupported("internal_address_config", internal_address_config);
-        f.unsupported("via", via);
-        f.unsupported("forward_client_cert_details", forward_client_cert_details);
-        let why = "'forward_client_cert_details' is SANITIZE";
-        f.without_effect("set_current_client_cert_details", set_current_client_cert_details, why);
         f.unsupported("forward_client_cert_matcher", forward_client_cert_matcher);
         f.unsupported(
             "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
             represent_ipv4_remote_address_as_ipv4_mapped_ipv6,
         );
         f.unsupported("upgrade_configs", upgrade_configs);
-        f.unsupported("normalize_path", only_true(normalize_path));
-        f.unsupported("merge_slashes", merge_slashes);
-        let keep = pb::http_connection_manager::PathWithEscapedSlashesAction::KeepUnchanged as i32;
-        let slashes = Some(path_with_escaped_slashes_action).filter(|action| *action != 0 && *action != keep);
-        f.unsupported("path_with_escaped_slashes_action", slashes);
-        f.unsupported("request_id_extension", request_id_extension);
         f.unsupported("local_reply_config", local_reply_config);
-        f.unsupported("strip_matching_host_port", strip_matching_host_port);
         f.unsupported("path_normalization_options", path_normalization_options);
-        f.unsupported("strip_trailing_host_dot", strip_trailing_host_dot);
         f.unsupported("proxy_status_config", proxy_status_config);
         f.unsupported("typed_header_validation_config", typed_header_validation_config);
-        f.unsupported("append_x_forwarded_port", append_x_forwarded_port);
         f.unsupported("append_local_overload", append_local_overload);
         f.unsupported("add_proxy_protocol_connection_state", add_proxy_protocol_connection_state);
         f.unsupported("forward_proto_config", forward_proto_config);
         f.unsupported("record_route_resolution_stats", record_route_resolution_stats);
-        match strip_port_mode {
-            Some(pb::http_connection_manager::StripPortMode::StripAnyHostPort(strips)) => {
-                f.unsupported("strip_any_host_port", strips);
-            }
-            None => {}
-        }
         f.without_effect("http3_protocol_options", http3_protocol_options, "HTTP/3 is not served");
         let why = "connections have no maximum duration";
         f.without_effect("http1_safe_max_connection_duration", http1_safe_max_connection_duration, why);
@@ -295,9 +358,35 @@ impl ConnectionManager {
                 idle_timeout: common.idle_timeout,
                 buffer_limit_bytes: cx.buffer_limit_bytes,
                 proxy_100_continue,
-                generate_request_id: generate_request_id.unwrap_or(true),
+                request_ids: match generate_request_id.unwrap_or(true) {
+                    true => RequestIds::Generate {
+                        keeps_external: preserve_external_request_id,
+                        packs_trace_reason: packs_trace_reason.take(),
+                    },
+                    false => RequestIds::Keep,
+                },
                 always_set_request_id: always_set_request_id_in_response,
                 access_log: access_log.take(),
+                path_rules: PathRules {
+                    normalizes: normalize_path.unwrap_or(false),
+                    merges_slashes: merge_slashes,
+                    escaped_slashes: escaped_slashes.take(),
+                },
+                host_rules: HostRules { strips_port, strips_trailing_dot: strip_trailing_host_dot },
+                client_rules: ClientRules {
+                    uses_remote_address,
+                    trusted_hops: xff_num_trusted_hops,
+                    skips_append: skip_xff_append,
+                    appends_port: append_x_forwarded_port,
+                    internal: internal.take(),
+                    own_address: cx.local.address,
+                },
+                scheme_to_overwrite: scheme.take(),
+                user_agent: add_user_agent
+                    .unwrap_or(false)
+                    .then(|| UserAgent { cluster: cx.local.cluster.clone(), node: cx.local.node.clone() }),
+                via,
+                forwards_client_cert_always: client_cert.take(),
             }
         })
     }
@@ -324,6 +413,64 @@ impl ServerHeader {
             Proto::PassThrough => Self::PassThrough,
         })
     }
+}
+
+impl UserAgent {
+    /// Tells a request who has passed it on.
+    pub(super) fn add(&self, request: &mut Headers) {
+        request.set(HeaderId::X_ENVOY_DOWNSTREAM_SERVICE_CLUSTER, self.cluster.as_bytes());
+        if request.get(HeaderId::USER_AGENT).is_none_or(<[u8]>::is_empty) {
+            request.set(HeaderId::USER_AGENT, self.cluster.as_bytes());
+        }
+        if !self.node.is_empty() {
+            request.set(HeaderId::X_ENVOY_DOWNSTREAM_SERVICE_NODE, self.node.as_bytes());
+        }
+    }
+}
+
+/// Parses `request_id_extension`: whether ids tell why a request is traced.
+fn parse_request_ids(proto: pb::RequestIdExtension, at: &At<'_>) -> Result<bool, Invalid> {
+    let pb::RequestIdExtension { typed_config } = proto;
+    let mut f = at.fields();
+    let packs = f.required("typed_config", typed_config, |any, at| {
+        let config = AnyConfig::parse(any, at)?;
+        if config.type_name() != UUID_REQUEST_IDS {
+            return Err(config.unknown(at, "request id extension", std::iter::once(UUID_REQUEST_IDS)));
+        }
+        let UuidRequestIdConfig { pack_trace_reason, use_request_id_for_trace_sampling } = config.decode(at)?;
+        let mut f = at.fields();
+        f.without_effect("use_request_id_for_trace_sampling", use_request_id_for_trace_sampling, "there is no tracing");
+        f.finish(|| pack_trace_reason.unwrap_or(true))
+    });
+    f.finish(|| packs.take())
+}
+
+/// Parses `scheme_header_transformation`.
+fn parse_scheme(proto: core::SchemeHeaderTransformation, at: &At<'_>) -> Result<&'static str, Invalid> {
+    use core::scheme_header_transformation::Transformation;
+    let core::SchemeHeaderTransformation { match_upstream, transformation } = proto;
+    let mut f = at.fields();
+    f.unsupported("match_upstream", match_upstream);
+    let scheme = match transformation {
+        Some(Transformation::SchemeToOverwrite(scheme)) => f.value("scheme_to_overwrite", scheme, |scheme, at| {
+            ["http", "https"]
+                .into_iter()
+                .find(|known| *known == scheme)
+                .ok_or_else(|| at.invalid(format!("must be http or https, is {scheme}")))
+        }),
+        None => f.absent("'scheme_to_overwrite' must be set"),
+    };
+    f.finish(|| scheme.take())
+}
+
+/// Parses `forward_client_cert_details`: whether `x-forwarded-client-cert` is passed on without TLS.
+fn parse_client_cert(number: i32, at: &At<'_>) -> Result<bool, Invalid> {
+    use pb::http_connection_manager::ForwardClientCertDetails as Proto;
+    Ok(match scalar::enumeration(number, at)? {
+        // All of these take the header out of a request that has come without a client certificate.
+        Proto::Sanitize | Proto::ForwardOnly | Proto::AppendForward | Proto::SanitizeSet => false,
+        Proto::AlwaysForwardOnly => true,
+    })
 }
 
 /// Parses the routes in the listener; their clusters must exist unless `validate_clusters` is false.

@@ -9,7 +9,7 @@ use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::
 use nuncio_upstream::Clusters;
 
 use super::ConnectionManager;
-use super::config::{ParseContext, ROUTER};
+use super::config::{LocalInfo, ParseContext, ROUTER};
 use crate::filter::FilterFactory;
 
 impl ConnectionManager {
@@ -41,6 +41,7 @@ impl ConnectionManager {
             per_route: &|_, _, at| Err(at.not_implemented("a filter's configuration")),
             data_source: &|_, at| Err(at.not_implemented("a body that is not inline")),
             buffer_limit_bytes: 1 << 20,
+            local: &LocalInfo::default(),
         };
         let mut manager = Self::parse(proto, &At::root(&sink), &cx).expect("nothing in it is left to an operator");
         manager.factories = filters;

@@ -3,13 +3,17 @@
 //! Before: the listener accepted the connection and chose this filter. Next: `driver.rs`, one connection; `stream.rs`,
 //! one request. Beside them: `sanitize.rs` (request heads), `respond.rs` (response heads), `timeouts.rs`.
 
+mod client_address;
 mod codec_options;
 mod config;
 mod connection;
 mod core;
 mod driver;
+mod host_rules;
 mod internal;
 mod manager;
+mod path_rules;
+mod referer;
 mod respond;
 mod sanitize;
 mod side;
@@ -18,7 +22,7 @@ mod stream;
 mod timeouts;
 
 pub(crate) use codec_options::{CommonOptions, codec_options_http1, codec_options_http2};
-pub use config::{CodecType, ConnectionManager, ParseContext, ServerHeader};
+pub use config::{CodecType, ConnectionManager, LocalInfo, ParseContext, ServerHeader};
 pub(crate) use connection::{Connection, Phase, Same, Side};
 pub(crate) use core::{Core, Source};
 pub(crate) use driver::{Downstream, run};

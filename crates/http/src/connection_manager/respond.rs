@@ -102,10 +102,13 @@ fn finish_head(headers: &mut Headers, core: &mut Core) {
         }
         ServerHeader::AppendIfAbsent | ServerHeader::PassThrough => {}
     }
-    if manager.config.always_set_request_id
+    if (manager.config.always_set_request_id || core.request.has(HeaderId::X_ENVOY_FORCE_TRACE))
         && let Some(id) = core.request.get(HeaderId::X_REQUEST_ID)
     {
         headers.set(HeaderId::X_REQUEST_ID, id);
+    }
+    if !manager.config.via.is_empty() {
+        headers.append(HeaderId::VIA, b", ", manager.config.via.as_bytes());
     }
     if !core.is_request_complete {
         manager.stats.downstream_rq_response_before_rq_complete.inc();

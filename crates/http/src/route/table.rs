@@ -30,6 +30,7 @@ pub struct Table {
     pub(super) response_headers: HeaderMutations,
     pub(super) per_filter: PerFilter,
     pub(super) order: MutationOrder,
+    internal_only_headers: Box<[Box<[u8]>]>,
 }
 
 /// The place of a route in its table.
@@ -108,7 +109,6 @@ impl Table {
         let per_filter = PerFilter::parse(typed_per_filter_config, cx, at);
         let per_filter = f.keep(per_filter);
         f.unsupported("vhds", vhds);
-        f.unsupported("internal_only_headers", internal_only_headers);
         f.unsupported("cluster_specifier_plugins", cluster_specifier_plugins);
         f.unsupported("request_mirror_policies", request_mirror_policies);
         f.unsupported("vhost_header", vhost_header);
@@ -126,6 +126,10 @@ impl Table {
                 true => MutationOrder::MostSpecificWins,
                 false => MutationOrder::LeastSpecificWins,
             },
+            internal_only_headers: internal_only_headers
+                .into_iter()
+                .map(|name| name.to_ascii_lowercase().into_bytes().into())
+                .collect(),
             name: name.as_str().into(),
         })
     }
@@ -152,6 +156,11 @@ impl Table {
     /// The virtual host at a place of this table.
     pub fn virtual_host(&self, key: RouteKey) -> &VirtualHost {
         &self.virtual_hosts[key.virtual_host as usize]
+    }
+
+    /// The lower-case names of headers that only internal clients may send: `internal_only_headers`.
+    pub fn internal_only_headers(&self) -> impl Iterator<Item = &[u8]> {
+        self.internal_only_headers.iter().map(|name| &**name)
     }
 
     /// The name of the route configuration.
