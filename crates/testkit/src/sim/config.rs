@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nuncio_config::{AnyConfig, At, Invalid, Schema, Source, diagnostic, load_bootstrap};
-use nuncio_http::{ConnectionManager, ParseContext, UpstreamOptions};
+use nuncio_http::{ConnectionManager, LocalInfo, ParseContext, UpstreamOptions};
 use nuncio_proto::envoy::config::core::v3::DataSource;
 use nuncio_proto::envoy::config::listener::v3::Listener;
 use nuncio_proto::envoy::config::listener::v3::filter::ConfigType;
@@ -59,7 +59,9 @@ fn manager(
         return Err(at.invalid("a world's listener has one filter"));
     };
     let any = AnyConfig::parse(any, at)?;
+    let local = LocalInfo::default();
     let cx = ParseContext {
+        local: &local,
         cluster: &|name| registry.reference(name),
         has_cluster: &|name| names.contains(name),
         filter: &|_, any, at| Err(any.unknown(at, "HTTP filter", std::iter::empty())),
