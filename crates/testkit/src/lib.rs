@@ -1,3 +1,5 @@
 //! For tests only: what a proxy can be run against without a network.
 
+mod config;
+pub mod counted;
 pub mod sim;

@@ -4,7 +4,6 @@
 //! which connections break where, and in which order tasks run. After each seed the rules of `verdict.rs` must hold.
 
 mod client;
-mod config;
 mod connector;
 mod executor;
 mod http1;

@@ -16,13 +16,13 @@ use nuncio_upstream::{Cluster, Clusters};
 use nuncio_worker::{Clock, Lifecycle, Random, Spawner, Worker};
 
 use super::client;
-use super::config;
 use super::connector::SimConnector;
 use super::executor::{Idle, Sim};
 use super::ledger::Ledger;
 use super::pipe::{Weather, pipe};
 use super::scenario::{Scenario, Update};
 use super::verdict;
+use crate::config;
 
 /// Longer than every timeout of a world together, in microseconds: a day.
 const END_OF_TIME: u64 = 24 * 3600 * 1_000_000;
