@@ -57,6 +57,11 @@ impl Codec {
         Self::Undecided(Box::new(Undecided { http1, http2, seen: Vec::new(), out: Outbox::new() }))
     }
 
+    /// Whether nothing has told the version yet.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self, Self::Undecided(_))
+    }
+
     /// Takes bytes that were read.
     pub fn receive(&mut self, input: Chunk) {
         let Self::Undecided(undecided) = self else {

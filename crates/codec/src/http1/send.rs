@@ -37,7 +37,8 @@ impl Codec {
                 encode::request(&mut self.out, headers, self.request, &self.options, end_stream)
             }
         };
-        self.is_closing |= says_close(headers) || (framing == Framing::UntilClose);
+        // A server may say so long before it closes, as Envoy does while it drains: when it does is its owner's to say.
+        self.is_closing |= (self.role == Role::Client && says_close(headers)) || framing == Framing::UntilClose;
         self.sending = Sending::Body(framing);
         if end_stream {
             self.complete_sending();

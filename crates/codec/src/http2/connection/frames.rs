@@ -35,6 +35,7 @@ impl Http2 {
             kind::PING => self.ping(head, payload)?,
             kind::GOAWAY => self.goaway(head, payload)?,
             kind::WINDOW_UPDATE => self.window_update(head, payload)?,
+            kind::PUSH_PROMISE if payload.len() < 4 => return Err(self.fail(ErrorCode::FRAME_SIZE_ERROR, "")),
             // PUSH_PROMISE: a server must not receive it, and a client forbade it.
             _ => return Err(self.invalid(head.stream)),
         }
@@ -145,6 +146,8 @@ impl Http2 {
             }
         }
         self.put_control(FrameHead::new(kind::SETTINGS, flag::ACK, 0, 0), &[]);
+        // The acknowledgement goes before what it allows.
+        self.pump();
         if !self.peer.has_sent_settings {
             self.peer.has_sent_settings = true;
             if self.role == Role::Server {
@@ -204,7 +207,6 @@ impl Http2 {
                 self.note_window(slot);
             }
         }
-        self.pump();
     }
 
     fn ping(&mut self, head: FrameHead, payload: &[u8]) -> Result<(), ConnectionError> {

@@ -42,6 +42,9 @@ pub struct Http2 {
     encoder: Encoder,
     streams: Streams,
     ready: VecDeque<Slot>,
+    /// Streams that were answered completely while input was read: they end when all of it has been.
+    answered: Vec<StreamId>,
+    is_reading: bool,
     receive_window: ReceiveWindow,
     send_window: SendWindow,
     out: Outbox,
@@ -97,6 +100,8 @@ impl Http2 {
             encoder: Encoder::new(options.enable_huffman_encoding),
             streams: Streams::default(),
             ready: VecDeque::new(),
+            answered: Vec::new(),
+            is_reading: false,
             receive_window: ReceiveWindow::new(DEFAULT_WINDOW),
             send_window: SendWindow::new(DEFAULT_WINDOW),
             out: Outbox::new(),
@@ -126,6 +131,7 @@ impl Http2 {
     /// Hands over bytes that were read. Called again only after [`Http2::next`] has returned `None`.
     pub fn receive(&mut self, input: Chunk) {
         self.inbox.put(input);
+        self.is_reading = true;
     }
 
     /// The peer has closed its side: every stream ends.
@@ -164,6 +170,7 @@ impl Http2 {
                 Ok(receive::Step::Onward) => {}
                 Ok(receive::Step::Starved) => {
                     self.inbox.used_up();
+                    self.end_answered();
                     return Ok(self.begin_unfinished_head());
                 }
                 Err(error) => self.failed = Some(error),
@@ -231,9 +238,12 @@ impl Http2 {
         self.outbound.waiting()
     }
 
-    /// Whether no further stream can begin.
+    /// Whether no further stream can begin. A client's GOAWAY says nothing about its own streams.
     pub fn is_closing(&self) -> bool {
-        self.going.is_away || self.going.is_final || self.going.has_eof || self.failed.is_some()
+        (self.going.is_away && self.role == Role::Client)
+            || self.going.is_final
+            || self.going.has_eof
+            || self.failed.is_some()
     }
 
     /// Always false: only HTTP/1 messages ask for the end of their connection.
@@ -300,6 +310,16 @@ impl Http2 {
             head.headers = Headers::new();
         }
         self.streams.remove(slot);
+    }
+
+    /// All input has been read: what was answered meanwhile ends now.
+    fn end_answered(&mut self) {
+        self.is_reading = false;
+        while let Some(id) = self.answered.pop() {
+            if let Some(slot) = self.streams.find(id) {
+                self.end_sending(slot);
+            }
+        }
     }
 
     /// Takes a stream out once both directions have ended.

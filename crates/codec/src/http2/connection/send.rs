@@ -177,11 +177,21 @@ impl Http2 {
         }
     }
 
-    /// Our direction of a stream has ended. A server that has answered before the request was complete asks for no
-    /// more of it (RFC 9113 section 8.1).
+    /// Our direction of a stream has ended. What the peer sent before it can have seen the answer is still judged as
+    /// frames of an open stream, as by Envoy, which sends nothing before it has read everything.
     fn finish_sending(&mut self, slot: Slot) {
         let Some(stream) = self.streams.get_mut(slot) else { return };
         stream.sending = Sending::Closed;
+        if self.role == Role::Server && self.is_reading {
+            self.answered.push(stream.id);
+        } else {
+            self.end_sending(slot);
+        }
+    }
+
+    /// A server that has answered before the request was complete asks for no more of it (RFC 9113 section 8.1).
+    pub(super) fn end_sending(&mut self, slot: Slot) {
+        let Some(stream) = self.streams.get_mut(slot) else { return };
         let id = stream.id;
         if self.role == Role::Server && stream.receiving != Receiving::Closed {
             self.put_reset(id, ErrorCode::NO_ERROR);
@@ -212,24 +222,21 @@ impl Http2 {
         }
     }
 
-    /// Pseudo headers come first (RFC 9113 section 8.3), as they nearly always stand in the list already.
+    /// Pseudo headers come first (RFC 9113 section 8.3), as they nearly always stand in the list already. Where they do
+    /// not, the message came by HTTP/1, and they go in the order in which Envoy learns them there.
     fn encode(&mut self, headers: &Headers, block: &mut Vec<u8>) {
         let has_authority = headers.has(HeaderId::AUTHORITY);
-        let mut list = headers.iter();
-        let mut leading = 0;
-        let first_regular = loop {
-            match list.next() {
-                Some(header) if header.id.is_pseudo() => self.encoder.field(header, block),
-                other => break other,
-            }
-            leading += 1;
-        };
+        let leading = headers.iter().take_while(|header| header.id.is_pseudo()).count();
         if PSEUDO.iter().filter(|&&id| headers.has(id)).count() > leading {
-            for header in headers.iter().skip(leading).filter(|header| header.id.is_pseudo()) {
-                self.encoder.field(header, block);
+            for id in PSEUDO {
+                if let Some(header) = headers.iter().find(|header| header.id == id) {
+                    self.encoder.field(header, block);
+                }
             }
+        } else {
+            headers.iter().take(leading).for_each(|header| self.encoder.field(header, block));
         }
-        let regular = first_regular.into_iter().chain(list).filter(|header| is_sent(header.id, has_authority));
+        let regular = headers.iter().skip(leading).filter(|header| is_sent(header.id, has_authority));
         regular.for_each(|header| self.encoder.field(header, block));
     }
 
@@ -279,7 +286,7 @@ impl Http2 {
 }
 
 const PSEUDO: [HeaderId; 6] =
-    [HeaderId::METHOD, HeaderId::PATH, HeaderId::AUTHORITY, HeaderId::SCHEME, HeaderId::STATUS, HeaderId::PROTOCOL];
+    [HeaderId::AUTHORITY, HeaderId::PATH, HeaderId::METHOD, HeaderId::SCHEME, HeaderId::PROTOCOL, HeaderId::STATUS];
 
 /// Whether a regular header goes out.
 #[inline]
