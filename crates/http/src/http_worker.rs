@@ -25,10 +25,6 @@ use crate::wake::Woken;
 /// Numbers connections of the whole process, from 1.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
-/// How long a connection that closes waits for the peer to take the rest, and then for its FIN: the manager's
-/// `delayed_close_timeout` default.
-pub(crate) const LINGER: Duration = Duration::from_secs(1);
-
 /// One worker's HTTP state. Owner: the worker.
 pub struct HttpWorker {
     worker: Worker,
@@ -39,6 +35,8 @@ pub struct HttpWorker {
     pub(crate) streams: Streams,
     connections: RefCell<Slab<Rc<Connection>>>,
     events: RefCell<VecDeque<(StreamKey, Event)>>,
+    /// HTTP/1 connections whose next request may stand in their input already.
+    resumed: RefCell<Vec<Rc<Connection>>>,
     /// Body bytes that reached a socket: whose, and in which direction.
     left: RefCell<Vec<(StreamKey, Direction, u32)>>,
     woken: Arc<Woken>,
@@ -81,6 +79,7 @@ impl HttpWorker {
                 streams: Streams::default(),
                 connections: RefCell::default(),
                 events: RefCell::default(),
+                resumed: RefCell::default(),
                 left: RefCell::default(),
                 woken: Arc::default(),
                 sleepers: Rc::clone(&sleepers),
@@ -150,13 +149,20 @@ impl HttpWorker {
             streams: self.streams.len(),
             connections: self.connections.borrow().len(),
             sleepers: self.sleepers.len(),
-            events: self.events.borrow().len() + self.left.borrow().len(),
+            events: self.events.borrow().len() + self.left.borrow().len() + self.resumed.borrow().len(),
         }
     }
 
     /// Queues an event for a stream that may be at work now, or on another connection.
     pub(crate) fn post(&self, key: StreamKey, event: Event) {
         self.events.borrow_mut().push_back((key, event));
+        self.worker.request_tick();
+    }
+
+    /// Has a connection look at the input that it holds back. As in Envoy that comes before anything is written: what
+    /// is answered at once then counts as a flood of responses.
+    pub(crate) fn resume(&self, connection: &Rc<Connection>) {
+        self.resumed.borrow_mut().push(Rc::clone(connection));
         self.worker.request_tick();
     }
 
@@ -192,13 +198,6 @@ impl HttpWorker {
         if deadline != Tick::NEVER {
             self.worker.arm(self.classes().connections, connection.slot.get(), &connection.alarm, deadline);
         }
-    }
-
-    /// Waits for the peer, but not for ever.
-    pub(crate) fn linger(&self, connection: &Rc<Connection>) {
-        let deadline = self.worker.now() + LINGER;
-        connection.linger_until.set(deadline);
-        self.arm_connection(connection, deadline);
     }
 
     /// The transport failed under a write.
@@ -247,7 +246,7 @@ impl HttpWorker {
         self.clusters.clear();
     }
 
-    /// Open downstream connections, for draining.
+    /// Begins to drain all downstream connections.
     pub fn drain(self: &Rc<Self>) {
         let all: Vec<_> = self.connections.borrow().iter().map(|(_, connection)| Rc::clone(connection)).collect();
         for connection in all.iter().filter(|connection| connection.phase() == Phase::Open) {
@@ -273,12 +272,21 @@ impl HttpWorker {
         let credit = self.return_credit();
         let woken = self.poll_woken();
         let events = self.run_events();
-        let is_busy = credit || woken || events;
+        let resumed = self.run_resumed();
+        let is_busy = credit || woken || events || resumed;
         // Once a tick: its last round is the one that finds nothing to do.
         if !is_busy && self.log_batches.is_dirty() {
             self.log_batches.flush();
         }
         is_busy
+    }
+
+    fn run_resumed(&self) -> bool {
+        let resumed = self.resumed.take();
+        for connection in &resumed {
+            connection.resume();
+        }
+        !resumed.is_empty()
     }
 
     fn run_events(self: &Rc<Self>) -> bool {

@@ -17,6 +17,10 @@ pub(crate) struct CommonOptions {
     pub(crate) idle_timeout: Duration,
     /// `max_stream_duration`; zero is off.
     pub(crate) max_stream_duration: Duration,
+    /// `max_connection_duration`; zero is off.
+    pub(crate) max_connection_duration: Duration,
+    /// `max_requests_per_connection`; zero is no limit.
+    pub(crate) max_requests_per_connection: u32,
     /// `max_headers_count`, 100 by default.
     pub(crate) max_headers: u32,
     /// Limit of received heads in KiB: `max_response_headers_kb`, which a connection manager replaces by its own
@@ -47,13 +51,16 @@ impl CommonOptions {
         let longest = f.optional_or("max_stream_duration", max_stream_duration, Duration::ZERO, scalar::duration);
         let underscores =
             f.value("headers_with_underscores_action", headers_with_underscores_action, scalar::enumeration);
-        f.unsupported("max_connection_duration", max_connection_duration);
-        f.unsupported("max_requests_per_connection", max_requests_per_connection);
-        let why = "connections have no maximum duration";
-        f.without_effect("max_connection_duration_jitter", max_connection_duration_jitter, why);
+        // Zero is not "off" but "at once".
+        let oldest = f.optional_or("max_connection_duration", max_connection_duration, Duration::ZERO, |span, at| {
+            Ok(scalar::duration(span, at)?.max(Duration::from_millis(1)))
+        });
+        f.unsupported("max_connection_duration_jitter", max_connection_duration_jitter);
         f.finish(|| Self {
             idle_timeout: idle.take(),
             max_stream_duration: longest.take(),
+            max_connection_duration: oldest.take(),
+            max_requests_per_connection: max_requests_per_connection.unwrap_or(0),
             max_headers: max_headers_count.unwrap_or(default.max_headers),
             max_head_kb: max_response_headers_kb,
             underscores: underscores.take(),
@@ -71,6 +78,8 @@ impl Default for CommonOptions {
         Self {
             idle_timeout: Duration::from_secs(3600),
             max_stream_duration: Duration::ZERO,
+            max_connection_duration: Duration::ZERO,
+            max_requests_per_connection: 0,
             max_headers: 100,
             max_head_kb: None,
             underscores: core::http_protocol_options::HeadersWithUnderscoresAction::Allow,

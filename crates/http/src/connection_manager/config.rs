@@ -56,6 +56,17 @@ pub struct ConnectionManager {
     pub max_stream_duration: Duration,
     /// `common_http_protocol_options.idle_timeout` of a connection without streams, 1 h by default; zero is off.
     pub idle_timeout: Duration,
+    /// `common_http_protocol_options.max_connection_duration`, after which a connection drains; zero is off.
+    pub max_connection_duration: Duration,
+    /// `common_http_protocol_options.max_requests_per_connection`, after which it drains; zero is no limit.
+    pub max_requests_per_connection: u32,
+    /// `http1_safe_max_connection_duration`: whether an HTTP/1 connection that is too old ends with a response only.
+    pub is_http1_duration_safe: bool,
+    /// `drain_timeout`, 5 s by default: from a drain's beginning to its end.
+    pub drain_timeout: Duration,
+    /// `delayed_close_timeout`, 1 s by default: how long a connection that is being closed waits for progress of its
+    /// peer; zero closes as soon as everything is written.
+    pub delayed_close_timeout: Duration,
     /// The listener's `per_connection_buffer_limit_bytes`; zero is no limit.
     pub buffer_limit_bytes: usize,
     /// `proxy_100_continue`: whether `100-continue` is the upstream's to answer.
@@ -250,7 +261,10 @@ impl ConnectionManager {
         let request_timeout = f.optional_or("request_timeout", request_timeout, Duration::ZERO, duration);
         let request_headers_timeout =
             f.optional_or("request_headers_timeout", request_headers_timeout, Duration::ZERO, duration);
-        f.unsupported("delayed_close_timeout", delayed_close_timeout);
+        let second = Duration::from_secs(1);
+        let delayed_close_timeout = f.optional_or("delayed_close_timeout", delayed_close_timeout, second, duration);
+        let drain_timeout = f.optional_or("drain_timeout", drain_timeout, second * 5, duration);
+        f.unsupported("drain_timeout_jitter", drain_timeout_jitter);
         let uses_remote_address = use_remote_address.unwrap_or(false);
         if !uses_remote_address {
             let why = "'use_remote_address' is off";
@@ -308,8 +322,6 @@ impl ConnectionManager {
         }
 
         f.unsupported("tracing", tracing);
-        f.unsupported("drain_timeout", drain_timeout);
-        f.unsupported("drain_timeout_jitter", drain_timeout_jitter);
         f.unsupported("access_log_flush_interval", access_log_flush_interval);
         f.unsupported("flush_access_log_on_new_request", flush_access_log_on_new_request);
         f.unsupported("access_log_options", access_log_options);
@@ -330,8 +342,6 @@ impl ConnectionManager {
         f.unsupported("forward_proto_config", forward_proto_config);
         f.unsupported("record_route_resolution_stats", record_route_resolution_stats);
         f.without_effect("http3_protocol_options", http3_protocol_options, "HTTP/3 is not served");
-        let why = "connections have no maximum duration";
-        f.without_effect("http1_safe_max_connection_duration", http1_safe_max_connection_duration, why);
 
         f.finish(|| {
             let (filters, common) = (filters.take(), common.take());
@@ -356,6 +366,11 @@ impl ConnectionManager {
                 request_headers_timeout: request_headers_timeout.take(),
                 max_stream_duration: common.max_stream_duration,
                 idle_timeout: common.idle_timeout,
+                max_connection_duration: common.max_connection_duration,
+                max_requests_per_connection: common.max_requests_per_connection,
+                is_http1_duration_safe: http1_safe_max_connection_duration,
+                drain_timeout: drain_timeout.take(),
+                delayed_close_timeout: delayed_close_timeout.take(),
                 buffer_limit_bytes: cx.buffer_limit_bytes,
                 proxy_100_continue,
                 request_ids: match generate_request_id.unwrap_or(true) {

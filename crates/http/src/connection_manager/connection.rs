@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!  Open ──close_after_flush──► Flushing ──out is empty──► (Lingering: waits for the peer's FIN) ──► Closed
+//!    │                             └── no progress for delayed_close_timeout ───┴──────────────────────▲
 //!    └───────────────────────────── close ────────────────────────────────────────────────────────────┘
 //! ```
 
@@ -18,6 +19,7 @@ use nuncio_network::Transport;
 use nuncio_telemetry::Connection as ConnectionInfo;
 use nuncio_worker::{Alarm, Flush};
 
+use super::drain::Drain;
 use super::driver::Downstream;
 use crate::http_worker::HttpWorker;
 use crate::router::pool::Upstream;
@@ -32,6 +34,16 @@ pub(crate) enum Phase {
     /// Everything is written; the peer may still be sending, and a close now could reset what it has not read.
     Lingering,
     Closed,
+}
+
+/// What a connection waits for before it is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Parting {
+    /// Until everything is written.
+    Flush,
+    /// And then for the peer's FIN, but not for ever: the peer may still be sending, and would lose what it has not
+    /// read if the rest came upon a closed socket.
+    FlushAndWait,
 }
 
 /// What this side of the connection is for.
@@ -50,13 +62,23 @@ pub(crate) struct Connection {
     pub(crate) opened: Tick,
     /// When it was last used, for idle timeouts.
     pub(crate) active: Cell<Tick>,
-    pub(crate) linger_until: Cell<Tick>,
+    /// While it is being closed: when the peer must have made progress.
+    pub(crate) close_by: Cell<Tick>,
+    pub(crate) drain: Cell<Drain>,
+    /// Streams that have begun on it.
+    pub(crate) begun: Cell<u32>,
+    /// The last of them.
+    pub(crate) last_begun: Cell<StreamId>,
+    /// Whether a fault of the whole connection took streams with it.
+    pub(crate) had_streams: Cell<bool>,
+    /// Whether its age has been acted on.
+    pub(crate) is_old: Cell<bool>,
     codec: RefCell<Codec>,
     transport: RefCell<Option<Box<dyn Transport>>>,
     waker: RefCell<Option<Waker>>,
     streams: RefCell<Vec<(StreamId, StreamKey)>>,
     phase: Cell<Phase>,
-    lingers: Cell<bool>,
+    parting: Cell<Parting>,
     is_dirty: Cell<bool>,
     is_read_paused: Cell<bool>,
     counted: Cell<Option<Protocol>>,
@@ -87,13 +109,18 @@ impl Connection {
             alarm: Alarm::default(),
             opened: now,
             active: Cell::new(now),
-            linger_until: Cell::new(Tick::NEVER),
+            close_by: Cell::new(Tick::NEVER),
+            drain: Cell::new(Drain::No),
+            begun: Cell::new(0),
+            last_begun: Cell::new(0),
+            had_streams: Cell::new(false),
+            is_old: Cell::new(false),
             codec: RefCell::new(codec),
             transport: RefCell::new(Some(transport)),
             waker: RefCell::new(None),
             streams: RefCell::new(Vec::new()),
             phase: Cell::new(Phase::Open),
-            lingers: Cell::new(false),
+            parting: Cell::new(Parting::Flush),
             is_dirty: Cell::new(false),
             is_read_paused: Cell::new(false),
             counted: Cell::new(None),
@@ -177,15 +204,24 @@ impl Connection {
         self.phase.get() == Phase::Open
     }
 
-    /// Closes once everything is written; with `lingers`, waits for the peer's FIN first.
-    pub(crate) fn close_after_flush(self: &Rc<Self>, lingers: bool) {
+    /// Takes no more input, and closes when `parting` allows.
+    pub(crate) fn close_after_flush(self: &Rc<Self>, parting: Parting) {
         if self.phase.get() != Phase::Open {
             return;
         }
         self.phase.set(Phase::Flushing);
-        self.lingers.set(lingers);
-        self.http.linger(self);
+        self.parting.set(parting);
+        self.put_off_close();
         self.mark_dirty();
+    }
+
+    /// The peer has so much time from now on to make progress.
+    fn put_off_close(&self) {
+        let patience = self.side.delayed_close_timeout();
+        if !patience.is_zero() {
+            self.close_by.set(self.http.worker().now() + patience);
+            self.http.arm_connection(self, self.close_by.get());
+        }
     }
 
     /// Marks it closed and drops the transport; the caller tells the streams. False when it was closed already.
@@ -214,6 +250,10 @@ impl Connection {
             Some(known) if known.will_wake(waker) => {}
             _ => *slot = Some(waker.clone()),
         }
+    }
+
+    pub(crate) fn is_read_paused(&self) -> bool {
+        self.is_read_paused.get()
     }
 
     pub(crate) fn set_read_paused(&self, is_paused: bool) {
@@ -302,28 +342,37 @@ impl Connection {
     /// Writes what waits, and closes if that was all.
     pub(crate) fn flush_now(self: &Rc<Self>) {
         self.is_dirty.set(false);
+        let before = self.queued();
         match self.write() {
-            Some(bytes) => {
-                self.http.note_written(self, bytes);
-                // As long as the peer takes something, the rest may wait for it.
-                if bytes > 0 && self.phase.get() == Phase::Flushing {
-                    self.http.linger(self);
-                }
-            }
+            Some(bytes) => self.http.note_written(self, bytes),
             None if self.phase.get() == Phase::Closed => return,
             None => {
                 self.http.connection_lost(self);
                 return;
             }
         }
-        let is_done = self.codec.borrow().out().is_empty();
-        if is_done && self.phase.get() == Phase::Flushing {
-            if self.lingers.get() {
-                self.phase.set(Phase::Lingering);
-                self.http.linger(self);
-            } else {
-                self.http.close(self);
+        if self.phase.get() == Phase::Flushing {
+            self.go_on_closing(before);
+        }
+    }
+
+    /// After a write: closes, or waits on.
+    fn go_on_closing(self: &Rc<Self>, before: usize) {
+        let left = self.queued();
+        if left > 0 && self.side.waits_for_flush() {
+            if left < before {
+                self.put_off_close();
             }
+            return;
+        }
+        let waits = self.parting.get() == Parting::FlushAndWait && !self.side.delayed_close_timeout().is_zero();
+        if !waits {
+            self.http.close(self);
+            return;
+        }
+        self.phase.set(Phase::Lingering);
+        if before > 0 {
+            self.put_off_close();
         }
     }
 

@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use nuncio_codec::{Event as CodecEvent, Protocol, ResetCause, StreamId};
+use nuncio_codec::{Codec, Event as CodecEvent, Protocol, ResetCause, StreamId};
 use nuncio_message::Tick;
 
-use super::connection::Read;
+use super::connection::{Parting, Read};
 use super::{Connection, Event, Frame, Manager, Phase, Side, Source, Stream};
 use crate::streams::StreamKey;
 
@@ -139,7 +139,11 @@ impl Connection {
     }
 
     fn pass(self: &Rc<Self>, id: StreamId, frame: Frame) {
-        let Some(key) = self.find_or_begin(id) else { return };
+        let key = match frame {
+            Frame::Head { .. } => self.find_or_begin(id),
+            Frame::Informational(_) | Frame::Data { .. } | Frame::Trailers(_) => self.stream(id),
+        };
+        let Some(key) = key else { return };
         let event = match &self.side {
             Side::Downstream(_) => Event::Downstream(frame),
             Side::Upstream(_) => Event::Upstream(frame),
@@ -147,13 +151,19 @@ impl Connection {
         self.http.dispatch(key, event);
     }
 
-    /// The stream with this id; a downstream connection makes a new one.
+    /// The stream with this id; a downstream connection makes a new one, but only once.
     fn find_or_begin(self: &Rc<Self>, id: StreamId) -> Option<StreamKey> {
         if let Some(key) = self.stream(id) {
             return Some(key);
         }
         let Side::Downstream(side) = &self.side else { return None };
+        // Ids grow, and may wrap on HTTP/1.
+        if self.last_begun.get().wrapping_sub(id) < 1 << 31 {
+            return None;
+        }
+        self.last_begun.set(id);
         self.count_protocol();
+        self.count_begun(&side.manager);
         let (key, spare) = self.http.streams.reserve();
         self.attach(id, key);
         let source = Source::Connection { connection: Rc::clone(self), id };
@@ -201,7 +211,7 @@ impl Connection {
         }
         self.http.remove_connection(self);
         let streams = self.take_streams();
-        self.side.closed(self, !streams.is_empty());
+        self.side.closed(self, self.had_streams.get() || !streams.is_empty());
         for (_, key) in streams {
             // Queued, because one of them may be at work right now.
             self.http.post(key, self.side.reset_event(ResetCause::ConnectionTermination));
@@ -213,11 +223,12 @@ impl Connection {
         if self.phase() != Phase::Open {
             return;
         }
-        let (is_closing, deadline) = self.peek(|codec| (codec.is_closing(), codec.deadline()));
-        if is_closing && self.stream_count() == 0 {
-            self.close_after_flush(false);
+        self.close_if_done();
+        if self.phase() != Phase::Open {
+            return;
         }
-        self.http.arm_connection(self, self.idle_deadline().min(deadline.unwrap_or(Tick::NEVER)));
+        let codec = self.peek(Codec::deadline).unwrap_or(Tick::NEVER);
+        self.http.arm_connection(self, codec.min(self.idle_deadline()).min(self.drain_deadline()));
     }
 
     /// A stream of this connection has ended; `is_broken`: before its request was complete.
@@ -226,26 +237,32 @@ impl Connection {
         let is_http1 = self.peek(|codec| codec.protocol()) != Protocol::Http2;
         if is_http1 && is_broken && matches!(self.side, Side::Downstream(_)) {
             // The rest of the request cannot be told from the next one.
-            self.close_after_flush(true);
+            self.close_after_flush(Parting::FlushAndWait);
             return;
         }
         self.settle();
-        if is_http1 && self.is_open() {
+        if is_http1 && self.is_open() && self.is_read_paused() {
             // A pipelined request may be waiting.
-            self.wake_if_paused();
+            self.http.resume(self);
         }
+    }
+
+    /// The stream in front is over: what is in the input may go on.
+    pub(crate) fn resume(self: &Rc<Self>) {
+        self.run_events();
+        self.wake_if_paused();
     }
 
     /// A timer entry of the connection has fired.
     pub(crate) fn expire(self: &Rc<Self>) {
         let now = self.http.worker().now();
-        if self.phase() != Phase::Open && self.linger_until.get() <= now {
-            self.side.note_delayed_close();
-            self.close_locally();
-            return;
-        }
         if self.phase() != Phase::Open {
-            self.http.arm_connection(self, self.linger_until.get());
+            if self.close_by.get() <= now {
+                self.side.note_delayed_close();
+                self.close_locally();
+            } else {
+                self.http.arm_connection(self, self.close_by.get());
+            }
             return;
         }
         let expired = self.codec(|codec| match codec.deadline() {
@@ -256,22 +273,7 @@ impl Connection {
             self.side.protocol_error(self, error);
             return;
         }
-        if self.idle_deadline() <= now {
-            self.side.note_idle_timeout();
-            self.begin_drain();
-            self.close_after_flush(false);
-            return;
-        }
+        self.grow_old(now);
         self.settle();
-    }
-
-    /// Takes no new requests: GOAWAY, or `connection: close` with the next response.
-    pub(crate) fn begin_drain(self: &Rc<Self>) {
-        self.codec(|codec| codec.begin_drain());
-    }
-
-    fn idle_deadline(&self) -> Tick {
-        let timeout = self.side.idle_timeout();
-        if timeout.is_zero() || self.stream_count() > 0 { Tick::NEVER } else { self.active.get() + timeout }
     }
 }

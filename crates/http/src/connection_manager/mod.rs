@@ -8,6 +8,7 @@ mod codec_options;
 mod config;
 mod connection;
 mod core;
+mod drain;
 mod driver;
 mod host_rules;
 mod internal;

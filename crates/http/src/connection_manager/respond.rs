@@ -7,6 +7,7 @@ use nuncio_message::{Chunk, HeaderId, Headers};
 use nuncio_telemetry::Moment;
 
 use super::config::ServerHeader;
+use super::drain::Drain;
 use super::{Core, Source};
 use crate::chain::Terminal;
 use crate::sanitize_hop_by_hop;
@@ -67,6 +68,20 @@ fn finish(core: &mut Core) {
 }
 
 impl Core {
+    /// Whether the client speaks HTTP/1.
+    pub(super) fn is_http1(&self) -> bool {
+        matches!(self.info.protocol, Some(Protocol::Http10 | Protocol::Http11))
+    }
+
+    /// An HTTP/1 connection ends with this stream.
+    pub(super) fn distrust_connection(&self) {
+        if let Source::Connection { connection, .. } = &self.source
+            && connection.peek(nuncio_codec::Codec::protocol) != Protocol::Http2
+        {
+            connection.promise_close();
+        }
+    }
+
     /// `100 Continue`, from us.
     pub(super) fn send_continue(&mut self) {
         let mut headers = Headers::new();
@@ -113,9 +128,24 @@ fn finish_head(headers: &mut Headers, core: &mut Core) {
     if !core.is_request_complete {
         manager.stats.downstream_rq_response_before_rq_complete.inc();
     }
-    let (protocol, asked) = connection.codec(|codec| (codec.protocol(), codec.close_requested()));
-    let is_last = asked || !core.is_request_complete || core.is_request_broken || core.http.is_draining();
-    if protocol != Protocol::Http2 && is_last && !is_upgrade {
-        headers.set(HeaderId::CONNECTION, b"close");
+    if core.http.is_draining() && connection.drain.get() == Drain::No {
+        connection.begin_drain();
+        manager.stats.downstream_cx_drain_close.inc();
+    }
+    let (protocol, asked) = connection.peek(|codec| (codec.protocol(), codec.close_requested()));
+    if protocol == Protocol::Http2 {
+        return;
+    }
+    // HTTP/1.0 knows no chunks: without a length the end of the connection ends the body.
+    let is_unframed = protocol == Protocol::Http10 && !headers.has(HeaderId::CONTENT_LENGTH);
+    if asked || is_unframed || !core.is_request_complete || core.is_request_broken {
+        connection.promise_close();
+    }
+    if connection.is_last_response() {
+        if !is_upgrade {
+            headers.set(HeaderId::CONNECTION, b"close");
+        }
+    } else if protocol == Protocol::Http10 {
+        headers.set(HeaderId::CONNECTION, b"keep-alive");
     }
 }

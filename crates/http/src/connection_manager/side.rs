@@ -5,14 +5,39 @@ use std::time::Duration;
 
 use nuncio_codec::{ConnectionError, Protocol, ResetCause};
 
+use super::connection::Parting;
 use super::{Connection, Event, Side};
 use crate::router::UpstreamEnd;
 
 impl Side {
     pub(super) fn buffer_limit(&self) -> usize {
         match self {
-            Self::Downstream(side) => side.manager.config.buffer_limit_bytes,
-            Self::Upstream(side) => side.pool.cluster().config.buffer_limit_bytes as usize,
+            Self::Downstream(side) => no_limit_if_zero(side.manager.config.buffer_limit_bytes),
+            Self::Upstream(side) => no_limit_if_zero(side.pool.cluster().config.buffer_limit_bytes as usize),
+        }
+    }
+
+    /// How long the peer of a connection that is being closed may make no progress; zero is not at all.
+    pub(super) fn delayed_close_timeout(&self) -> Duration {
+        match self {
+            Self::Downstream(side) => side.manager.config.delayed_close_timeout,
+            Self::Upstream(_) => Duration::ZERO,
+        }
+    }
+
+    /// Whether a close waits until everything is written. Upstream there is nobody who waits for it.
+    pub(super) fn waits_for_flush(&self) -> bool {
+        match self {
+            Self::Downstream(_) => true,
+            Self::Upstream(_) => false,
+        }
+    }
+
+    /// The age at which a connection ends; zero is never.
+    pub(super) fn max_duration(&self) -> Duration {
+        match self {
+            Self::Downstream(side) => side.manager.config.max_connection_duration,
+            Self::Upstream(side) => side.pool.options().max_connection_duration,
         }
     }
 
@@ -59,6 +84,13 @@ impl Side {
         }
     }
 
+    pub(super) fn note_max_duration(&self) {
+        match self {
+            Self::Downstream(side) => side.manager.stats.downstream_cx_max_duration_reached.inc(),
+            Self::Upstream(side) => side.pool.stats().upstream_cx_max_duration_reached.inc(),
+        }
+    }
+
     pub(super) fn reset_event(&self, cause: ResetCause) -> Event {
         match self {
             Self::Downstream(_) => Event::DownstreamReset(cause),
@@ -74,16 +106,19 @@ impl Side {
             Self::Downstream(side) => side.manager.stats.downstream_cx_protocol_error.inc(),
             Self::Upstream(side) => side.pool.stats().upstream_cx_protocol_error.inc(),
         }
-        for (id, key) in connection.take_streams() {
+        let streams = connection.take_streams();
+        connection.had_streams.set(!streams.is_empty());
+        for (id, key) in streams {
             let is_other = error.stream.is_some_and(|stream| stream != id);
             let details = if is_other { "codec_error:The_user_callback_function_failed" } else { error.details };
             connection.http.post(key, self.reset_event(ResetCause::Protocol(details)));
         }
-        connection.close_after_flush(false);
+        connection.close_after_flush(Parting::FlushAndWait);
     }
 
     pub(super) fn going_away(&self, connection: &Rc<Connection>) {
         if let Self::Upstream(side) = self {
+            side.pool.stats().upstream_cx_close_notify.inc();
             side.pool.leave(connection);
         }
     }
@@ -143,4 +178,8 @@ impl Side {
             }
         }
     }
+}
+
+fn no_limit_if_zero(bytes: usize) -> usize {
+    if bytes == 0 { usize::MAX } else { bytes }
 }

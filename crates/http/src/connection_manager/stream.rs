@@ -105,6 +105,9 @@ impl Stream {
     }
 
     /// A frame of the request goes through the filters to the router.
+    ///
+    /// HTTP/1 messages end with an empty piece of their own, as in Envoy, so that filters and HTTP/2 peers see it. From
+    /// HTTP/1 to HTTP/1 past all filters nobody can tell.
     fn decode(&mut self, frame: Frame) {
         if self.core.is_over() {
             return;
@@ -114,6 +117,10 @@ impl Stream {
                 self.core.request = headers;
                 self.core.note_request_head(end_stream);
                 if let Err(reply) = sanitize::request(&mut self.core) {
+                    if reply.status == 400 {
+                        // Envoy takes it for a messaging error, after which HTTP/1 is not to be trusted.
+                        self.core.distrust_connection();
+                    }
                     self.core.reply(reply);
                     return;
                 }
@@ -121,7 +128,19 @@ impl Stream {
             }
             Frame::Data { data, end_stream } => {
                 self.core.note_request_data(data.len(), end_stream);
-                self.chain.data(Direction::Request, 0, data, end_stream, &mut self.core, &mut self.router);
+                let is_plain = self.router.is_http1() && self.chain.is_transparent(Direction::Request);
+                let ends_apart = end_stream && !data.is_empty() && self.core.is_http1() && !is_plain;
+                self.chain.data(
+                    Direction::Request,
+                    0,
+                    data,
+                    end_stream && !ends_apart,
+                    &mut self.core,
+                    &mut self.router,
+                );
+                if ends_apart && !self.core.is_interrupted() {
+                    self.chain.data(Direction::Request, 0, Chunk::empty(), true, &mut self.core, &mut self.router);
+                }
             }
             Frame::Trailers(trailers) => {
                 self.core.request_trailers = Some(trailers);
@@ -134,6 +153,7 @@ impl Stream {
 
     /// A frame of the response goes through the router, and the filters in reverse, to the downstream codec.
     fn encode(&mut self, frame: Frame) {
+        let is_http1 = self.router.is_http1();
         let Some(frame) = self.router.response(frame, &mut self.core) else { return };
         match frame {
             Frame::Informational(mut headers) => {
@@ -150,7 +170,13 @@ impl Stream {
             }
             Frame::Data { data, end_stream } => {
                 self.core.note_response_data(data.len());
-                self.chain.data(Direction::Response, 0, data, end_stream, &mut self.core, &mut ToDownstream);
+                let is_plain = self.core.is_http1() && self.chain.is_transparent(Direction::Response);
+                let ends_apart = end_stream && !data.is_empty() && is_http1 && !is_plain;
+                let (chain, core) = (&mut self.chain, &mut self.core);
+                chain.data(Direction::Response, 0, data, end_stream && !ends_apart, core, &mut ToDownstream);
+                if ends_apart && !core.is_interrupted() {
+                    chain.data(Direction::Response, 0, Chunk::empty(), true, core, &mut ToDownstream);
+                }
             }
             Frame::Trailers(trailers) => {
                 self.core.response_trailers = Some(trailers);
@@ -194,6 +220,7 @@ impl Stream {
     /// The request cannot be understood: Envoy answers it through the filters all the same.
     fn reject(&mut self, rejection: &Rejection) {
         self.core.is_request_broken = true;
+        self.core.manager.stats.downstream_cx_protocol_error.inc();
         self.core.info.flags.set(ResponseFlag::DownstreamProtocolError);
         self.core.reply(LocalReply::new(rejection.status, rejection.body, rejection.details));
     }

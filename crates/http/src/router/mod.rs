@@ -101,8 +101,9 @@ impl Terminal for Router {
             Some(Attempt { state: State::Sending { connection, id }, .. }) => {
                 connection.send_data(*id, data, end_stream);
             }
-            Some(_) => self.body.push(data),
-            None if self.is_retry_due => self.body.push(data),
+            Some(_) if !data.is_empty() => self.body.push(data),
+            None if self.is_retry_due && !data.is_empty() => self.body.push(data),
+            Some(_) => {}
             None => core.release_request(data.len() as u32),
         }
         if end_stream {
@@ -199,6 +200,11 @@ impl Router {
         }
     }
 
+    /// Whether the attempt is on HTTP/1.
+    pub(crate) fn is_http1(&self) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| !attempt.pool.options().is_http2)
+    }
+
     pub(crate) fn is_attempt(&self, number: u32) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| attempt.number == number)
     }
@@ -218,6 +224,7 @@ impl Router {
             return;
         };
         connection.attach(id, core.key);
+        HostPool::note_begun(connection);
         attempt.request_slot = Some(attempt.pool.begin_request());
         core.info.upstream.local_address = Some(connection.info.local_address.clone());
         core.info.upstream.remote_address = Some(connection.info.remote_address.clone());

@@ -18,6 +18,10 @@ pub struct UpstreamOptions {
     pub http2: nuncio_codec::http2::Options,
     /// `common_http_protocol_options.idle_timeout`, 1 h by default; zero switches it off.
     pub idle_timeout: Duration,
+    /// `common_http_protocol_options.max_connection_duration`; zero is off.
+    pub max_connection_duration: Duration,
+    /// `max_requests_per_connection`, of the cluster or its `common_http_protocol_options`; zero is no limit.
+    pub max_requests_per_connection: u32,
 }
 
 impl Default for UpstreamOptions {
@@ -25,7 +29,14 @@ impl Default for UpstreamOptions {
     fn default() -> Self {
         // Responses may have larger heads than requests: 80 KiB on HTTP/1.
         let http1 = nuncio_codec::http1::Options { max_head_bytes: 80 * 1024, ..Default::default() };
-        Self { is_http2: false, http1, http2: Default::default(), idle_timeout: Duration::from_secs(3600) }
+        Self {
+            is_http2: false,
+            http1,
+            http2: Default::default(),
+            idle_timeout: Duration::from_secs(3600),
+            max_connection_duration: Duration::ZERO,
+            max_requests_per_connection: 0,
+        }
     }
 }
 
@@ -40,7 +51,6 @@ impl UpstreamOptions {
     pub fn parse(proto: HttpOptionsProto, at: &At<'_>) -> Result<Self, Invalid> {
         let HttpOptionsProto { common, upstream, http1, http2, max_requests_per_connection, mut typed } = proto;
         let mut f = at.fields();
-        f.unsupported("max_requests_per_connection", max_requests_per_connection);
         f.unsupported("upstream_http_protocol_options", upstream);
         f.unsupported("common_http_protocol_options", common);
         f.unsupported("http_protocol_options", http1);
@@ -51,7 +61,14 @@ impl UpstreamOptions {
             let at = at.key(KEY);
             Self::parse_typed(at.any(&any)?, &at)
         });
-        f.finish(|| parsed.take())
+        f.finish(|| {
+            let mut options = parsed.take();
+            // The deprecated field of the cluster counts where the newer one says nothing.
+            if let (0, Some(limit)) = (options.max_requests_per_connection, max_requests_per_connection) {
+                options.max_requests_per_connection = limit;
+            }
+            options
+        })
     }
 
     fn parse_typed(proto: pb::HttpProtocolOptions, at: &At<'_>) -> Result<Self, Invalid> {
@@ -81,7 +98,12 @@ impl UpstreamOptions {
             "common_http_protocol_options.max_stream_duration",
             common.max_stream_duration.as_millis() as u64,
         );
-        let mut options = Self { idle_timeout: common.idle_timeout, ..Self::default() };
+        let mut options = Self {
+            idle_timeout: common.idle_timeout,
+            max_connection_duration: common.max_connection_duration,
+            max_requests_per_connection: common.max_requests_per_connection,
+            ..Self::default()
+        };
         match upstream_protocol_options {
             Some(pb::http_protocol_options::UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
                 let parsed =

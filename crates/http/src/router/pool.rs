@@ -48,6 +48,8 @@ pub(crate) struct Upstream {
     pub(crate) pool: Rc<HostPool>,
     pub(crate) is_remote_close: Cell<bool>,
     is_ready: Cell<bool>,
+    /// It has served long enough, or enough.
+    is_retired: Cell<bool>,
     streams_served: Cell<u64>,
     _slot: BreakerSlot,
 }
@@ -296,6 +298,7 @@ impl HostPool {
             pool: Rc::clone(self),
             is_remote_close: Cell::new(false),
             is_ready: Cell::new(false),
+            is_retired: Cell::new(false),
             streams_served: Cell::new(0),
             _slot: slot,
         });
@@ -343,7 +346,7 @@ impl HostPool {
     /// After a stream began or ended: ready again if one more fits.
     pub(crate) fn settle(connection: &Rc<Connection>) {
         let side = Upstream::of(connection);
-        if side.is_ready.get() || !connection.is_open() {
+        if side.is_ready.get() || side.is_retired.get() || !connection.is_open() {
             return;
         }
         let can_take = connection.codec(|codec| match codec {
@@ -354,6 +357,11 @@ impl HostPool {
         if can_take {
             side.pool.offer(connection);
         }
+    }
+
+    /// A stream has been opened on it.
+    pub(crate) fn note_begun(connection: &Rc<Connection>) {
+        Upstream::of(connection).begin(connection);
     }
 
     /// The connection takes no new streams.
@@ -372,6 +380,26 @@ impl Upstream {
         match &connection.side {
             Side::Upstream(side) => side,
             Side::Downstream(_) => unreachable!("pools hold upstream connections only"),
+        }
+    }
+
+    /// Takes no more streams on it, and closes it when it has none.
+    pub(crate) fn retire(&self, connection: &Rc<Connection>) {
+        self.pool.leave(connection);
+        self.is_retired.set(true);
+        connection.promise_close();
+        connection.settle();
+    }
+
+    /// A request takes it: the last one, if the limit says so.
+    fn begin(&self, connection: &Rc<Connection>) {
+        let served = self.streams_served.get() + 1;
+        self.streams_served.set(served);
+        let limit = u64::from(self.pool.options.max_requests_per_connection);
+        if limit > 0 && served == limit {
+            self.pool.stats.upstream_cx_max_requests.inc();
+            self.is_retired.set(true);
+            connection.promise_close();
         }
     }
 
