@@ -1,6 +1,6 @@
 //! From [`Headers`] to the bytes of a head, and which body framing follows from it.
 
-use nuncio_message::{HeaderId, Headers};
+use nuncio_message::{HeaderId, Headers, Piece};
 
 use super::options::{NameCase, Options};
 use super::parse::{RequestKind, is_upgrade};
@@ -203,9 +203,17 @@ impl Writer<'_> {
 
     /// All headers but pseudo headers and transfer-encoding: the framing is the codec's alone.
     fn fields(&mut self, headers: &Headers) {
-        for header in headers.iter() {
-            if !header.id.is_pseudo() && header.id != HeaderId::TRANSFER_ENCODING {
+        let is_skipped = |id: HeaderId| id.is_pseudo() || id == HeaderId::TRANSFER_ENCODING;
+        if self.case == NameCase::ProperWords {
+            for header in headers.iter().filter(|header| !is_skipped(header.id)) {
                 self.field(header.name, header.value);
+            }
+            return;
+        }
+        for piece in headers.pieces(is_skipped) {
+            match piece {
+                Piece::Lines(lines) => self.put(lines),
+                Piece::Header(header) => self.field(header.name, header.value),
             }
         }
     }

@@ -145,22 +145,84 @@ known! {
 
 /// Ids below this are indexed in each [`super::Headers`].
 pub(super) const HOT: usize = HeaderId::GRPC_MESSAGE.0 as usize + 1;
-/// A power of two well above the number of names, so that probes are short.
-const SLOTS: usize = 512;
-/// Open-addressed table from a name's hash to its number, filled at compile time.
+const SLOT_BITS: u32 = 10;
+const SLOTS: usize = 1 << SLOT_BITS;
+/// Found by trying: with it all names but two have a slot of their own.
+const MULTIPLIER: u64 = 0x5dd9_61e6_830b_54fb;
+/// Open-addressed table from a name's key to its number, filled at compile time.
 static TABLE: [u8; SLOTS] = table();
+static KEYS: [Key; NAMES.len()] = keys();
+/// Names up to this length are told apart by their keys alone.
+const KEY_BYTES: usize = 16;
+/// Sets the bit that tells a lower-case letter from its upper-case one. No letter, digit, hyphen or colon results from
+/// anything but itself, its upper-case form, and control characters.
+const TO_LOWER: u64 = 0x2020_2020_2020_2020;
 
-const fn slot_of(name: &[u8]) -> usize {
-    let n = name.len();
-    let mix = n * 131 + name[n / 2] as usize * 31 + name[n - 1] as usize * 7 + name[n / 3] as usize * 89;
-    (mix ^ (mix >> 7)) % SLOTS
+/// The beginning, the end and the length of a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Key {
+    first: u64,
+    last: u64,
+    len: u64,
+}
+
+impl Key {
+    #[inline(always)]
+    const fn of(name: &[u8]) -> Self {
+        let len = name.len() as u64;
+        if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+            return Self { first: u64::from_le_bytes(*first), last: u64::from_le_bytes(*last), len };
+        }
+        let both = match (name.first_chunk(), name.last_chunk(), name) {
+            (Some(first), Some(last), _) => {
+                u32::from_le_bytes(*first) as u64 | (u32::from_le_bytes(*last) as u64) << 32
+            }
+            (_, _, [a, b, c]) => u32::from_le_bytes([*a, *b, *c, 0]) as u64,
+            (_, _, [a, b]) => u32::from_le_bytes([*a, *b, 0, 0]) as u64,
+            (_, _, [a, ..]) => *a as u64,
+            _ => 0,
+        };
+        Self { first: both, last: both, len }
+    }
+
+    /// The key of the lower-case name.
+    #[inline(always)]
+    fn lower(self) -> Self {
+        let used = if self.len < 4 { TO_LOWER >> (64 - 8 * self.len.max(1)) } else { TO_LOWER };
+        Self { first: self.first | used, last: self.last | used, len: self.len }
+    }
+
+    /// Whether there is a byte below 0x20 in what is kept of the name.
+    #[inline(always)]
+    fn has_control(self) -> bool {
+        const BITS: u64 = TO_LOWER << 1;
+        let is_above = |word: u64| word | word << 1;
+        let wanted = if self.len < 4 { BITS >> (64 - 8 * self.len.max(1)) } else { BITS };
+        is_above(self.first) & is_above(self.last) & wanted != wanted
+    }
+
+    #[inline(always)]
+    const fn slot(self) -> usize {
+        let mix = (self.first ^ self.last.rotate_left(29)).wrapping_add(self.len);
+        (mix.wrapping_mul(MULTIPLIER) >> (64 - SLOT_BITS)) as usize
+    }
+}
+
+const fn keys() -> [Key; NAMES.len()] {
+    let mut keys = [Key { first: 0, last: 0, len: 0 }; NAMES.len()];
+    let mut number = 1;
+    while number < NAMES.len() {
+        keys[number] = Key::of(NAMES[number].as_bytes());
+        number += 1;
+    }
+    keys
 }
 
 const fn table() -> [u8; SLOTS] {
     let mut table = [0; SLOTS];
     let mut number = 1;
     while number < NAMES.len() {
-        let mut slot = slot_of(NAMES[number].as_bytes());
+        let mut slot = Key::of(NAMES[number].as_bytes()).slot();
         while table[slot] != 0 {
             slot = (slot + 1) % SLOTS;
         }
@@ -175,14 +237,29 @@ impl HeaderId {
     pub const OTHER: Self = Self(0);
 
     /// Finds the number of a lower-case name.
+    #[inline]
     pub fn of(name: &[u8]) -> Self {
-        if name.is_empty() {
-            return Self::OTHER;
-        }
-        let mut slot = slot_of(name);
+        Self::find(Key::of(name), |known| known == name)
+    }
+
+    /// Finds the number of a name in any case.
+    #[inline]
+    pub fn of_any_case(name: &[u8]) -> Self {
+        let key = Key::of(name);
+        let id = Self::find(key.lower(), |known| known.eq_ignore_ascii_case(name));
+        if id != Self::OTHER && key.has_control() { Self::OTHER } else { id }
+    }
+
+    #[inline(always)]
+    fn find(key: Key, is_same: impl Fn(&[u8]) -> bool) -> Self {
+        let mut slot = key.slot();
         loop {
             let number = TABLE[slot];
-            if number == 0 || NAMES[number as usize].as_bytes() == name {
+            if number == 0 {
+                return Self::OTHER;
+            }
+            let is_found = KEYS[number as usize] == key;
+            if is_found && (key.len <= KEY_BYTES as u64 || is_same(NAMES[number as usize].as_bytes())) {
                 return Self(number);
             }
             slot = (slot + 1) % SLOTS;
@@ -190,21 +267,25 @@ impl HeaderId {
     }
 
     /// The lower-case name; empty for [`HeaderId::OTHER`].
+    #[inline]
     pub fn name(self) -> &'static str {
         NAMES[self.0 as usize]
     }
 
     /// The number, below 128; zero for [`HeaderId::OTHER`].
+    #[inline]
     pub fn number(self) -> u8 {
         self.0
     }
 
     /// Whether it is a pseudo header such as `:path`.
+    #[inline]
     pub fn is_pseudo(self) -> bool {
         (Self::METHOD.0..=Self::PROTOCOL.0).contains(&self.0)
     }
 
     /// Whether Envoy joins a second value onto the first with a comma in `map`.
+    #[inline]
     pub fn is_joined(self, map: HeaderMapKind) -> bool {
         let bit = match map {
             HeaderMapKind::Request => REQUEST,
@@ -226,15 +307,35 @@ mod tests {
     fn every_name_finds_its_number() {
         for (number, name) in NAMES.iter().enumerate().skip(1) {
             assert_eq!(HeaderId::of(name.as_bytes()).0 as usize, number, "{name}");
+            assert_eq!(HeaderId::of_any_case(name.to_uppercase().as_bytes()).0 as usize, number, "{name}");
         }
-        for other in ["", "x", "x-forwarded", "content-lengthy", ":methods", "Host"] {
+        for other in ["", "x", "xx", "tee", "x-forwarded", "content-lengthy", ":methods"] {
             assert_eq!(HeaderId::of(other.as_bytes()), HeaderId::OTHER, "{other}");
+            assert_eq!(HeaderId::of_any_case(other.as_bytes()), HeaderId::OTHER, "{other}");
+        }
+        assert_eq!(HeaderId::of(b"Host"), HeaderId::OTHER);
+    }
+
+    #[test]
+    fn no_other_name_is_taken_for_a_known_one() {
+        for name in NAMES.iter().skip(1) {
+            for at in 0..name.len() {
+                for byte in 0..=255u8 {
+                    let mut other = name.as_bytes().to_vec();
+                    other[at] = byte;
+                    let known = |name: &[u8]| NAMES.iter().position(|known| known.as_bytes() == name).unwrap_or(0);
+                    assert_eq!(HeaderId::of(&other).0 as usize, known(&other));
+                    let expected = known(&other.to_ascii_lowercase());
+                    assert_eq!(HeaderId::of_any_case(&other).0 as usize, expected);
+                }
+            }
         }
     }
 
     #[test]
-    fn probes_are_short() {
-        let longest = (0..SLOTS).map(|slot| (0..SLOTS).take_while(|i| TABLE[(slot + i) % SLOTS] != 0).count()).max();
-        assert!(longest < Some(12), "{longest:?}");
+    fn nearly_every_name_has_its_own_slot() {
+        let shared =
+            NAMES[1..].iter().filter(|name| TABLE[Key::of(name.as_bytes()).slot()] != HeaderId::of(name.as_bytes()).0);
+        assert!(shared.count() <= 1, "look for another multiplier");
     }
 }

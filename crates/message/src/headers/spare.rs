@@ -2,36 +2,38 @@
 
 use std::cell::RefCell;
 
-use super::Headers;
+use super::list::List;
 
 /// Lists kept; more are freed.
 const MAX_SPARE: usize = 256;
 /// A list that grew beyond this is freed rather than kept.
 const MAX_KEPT_BYTES: usize = 16 * 1024;
 
+/// Lists move in and out of the pool in their boxes.
+type Lists = Vec<Box<List>>;
+
 thread_local! {
-    static SPARE: RefCell<Vec<(Vec<u8>, Vec<super::Entry>)>> = const { RefCell::new(Vec::new()) };
+    static SPARE: RefCell<Lists> = const { RefCell::new(Vec::new()) };
 }
 
-/// An empty list with recycled memory.
-pub(super) fn take() -> Option<Headers> {
-    let (store, entries) = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok()??;
-    Some(Headers { store, entries, present: 0, hot: [0; super::HOT], live: 0, live_bytes: 0, dead_bytes: 0 })
+/// An empty list, with recycled memory if there is some.
+#[inline(never)]
+pub(super) fn take() -> Box<List> {
+    SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten().unwrap_or_default()
 }
 
-/// Takes over the memory of a list that is being dropped.
-pub(super) fn put(list: &mut Headers) {
-    if list.store.capacity() > MAX_KEPT_BYTES {
+/// Takes over a list that is not needed any more.
+#[inline(never)]
+pub(super) fn put(mut list: Box<List>) {
+    if list.capacity() > MAX_KEPT_BYTES {
         return;
     }
-    let (mut store, mut entries) = (std::mem::take(&mut list.store), std::mem::take(&mut list.entries));
-    store.clear();
-    entries.clear();
+    list.clear();
     // After thread-local destructors ran there is no pool, and the memory is simply freed.
     let _ = SPARE.try_with(|spare| {
         let mut spare = spare.borrow_mut();
         if spare.len() < MAX_SPARE {
-            spare.push((store, entries));
+            spare.push(list);
         }
     });
 }

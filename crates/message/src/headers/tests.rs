@@ -55,7 +55,7 @@ fn growing_one_value_compacts_the_store() {
     }
     assert_eq!(headers.get(HeaderId::X_FORWARDED_FOR).map(<[u8]>::len), Some(7 + 200 * 9));
     assert_eq!(headers.get_by_name(b"x-k"), Some(&b"kept"[..]));
-    assert!(headers.store.len() < 6000, "{}", headers.store.len());
+    assert!(headers.parts().0.len() < 6000, "{}", headers.parts().0.len());
 }
 
 #[test]
@@ -81,4 +81,75 @@ fn recycled_lists_are_empty() {
     drop(list(&[("x-secret", "1"), ("host", "h")]));
     let headers = Headers::new();
     assert!(headers.is_empty() && headers.get(HeaderId::HOST).is_none() && headers.get_by_name(b"x-secret").is_none());
+}
+
+/// As Envoy answers with `append_action: APPEND_IF_EXISTS_OR_ADD` and `keep_empty_value`.
+#[test]
+fn nothing_is_joined_onto_an_empty_value_nor_an_empty_one_onto_another() {
+    for (first, second, expected) in
+        [("", "", ""), ("a", "", "a"), ("", "cfg", "cfg"), ("a", "cfg", "a,cfg"), ("a,b", "c", "a,b,c")]
+    {
+        check(&list(&[("via", first), ("via", second)]), &[("via", expected)]);
+    }
+    check(&list(&[("x-other", ""), ("x-other", "cfg")]), &[("x-other", ""), ("x-other", "cfg")]);
+}
+
+#[test]
+fn joining_compacts_without_losing_what_follows() {
+    let long = "v".repeat(1500);
+    let mut headers = list(&[("x-gone", &long), ("accept", "a"), ("accept", &long), ("accept", &long), ("te", "t")]);
+    headers.remove_by_name(b"x-gone");
+    headers.set(HeaderId::ACCEPT, &[&long[..], "w"].concat().into_bytes());
+    headers.append(HeaderId::ACCEPT, b",", b"z");
+    check(&headers, &[("accept", &format!("{long}w,z")), ("te", "t")]);
+}
+
+/// The headers of `block` as a reader of lines leaves them.
+fn over(block: &[u8], lines: &[(HeaderId, u32, u32, u32, bool)]) -> Headers {
+    let mut headers = BlockHeaders::over(block);
+    let mut name_at = 0;
+    for &(id, name_len, blanks, value_len, is_whole) in lines {
+        let value_at = name_at + name_len + 1 + blanks;
+        headers.push_line(Line { id, name_at, name_len, value_at, value_len, is_whole });
+        name_at = value_at + value_len + 2;
+    }
+    let mut headers = headers.finish();
+    headers.end_block(name_at as usize);
+    headers
+}
+
+#[test]
+fn whole_lines_are_handed_on_together_until_something_changes() {
+    let block = b"te: a\r\nx-b: bb\r\nvia:c\r\nx-d: d\r\nage: e\r\nrest";
+    let lines = [
+        (HeaderId::TE, 2, 1, 1, true),
+        (HeaderId::OTHER, 3, 1, 2, true),
+        (HeaderId::VIA, 3, 0, 1, false),
+        (HeaderId::OTHER, 3, 1, 1, true),
+        (HeaderId::AGE, 3, 1, 1, true),
+    ];
+    let pieces = |headers: &Headers, skipped: HeaderId| {
+        let mut shown = Vec::new();
+        for piece in headers.pieces(|id| id == skipped) {
+            match piece {
+                Piece::Lines(lines) => shown.push(String::from_utf8_lossy(lines).into_owned()),
+                Piece::Header(header) => shown.push(format!("{header:?}")),
+            }
+        }
+        shown
+    };
+    let mut headers = over(block, &lines);
+    check(&headers, &[("te", "a"), ("x-b", "bb"), ("via", "c"), ("x-d", "d"), ("age", "e")]);
+    let whole = ["te: a\r\nx-b: bb\r\n", "via: c", "x-d: d\r\nage: e\r\n"];
+    assert_eq!(pieces(&headers, HeaderId::HOST), whole);
+    assert_eq!(pieces(&headers.clone(), HeaderId::HOST), whole);
+    assert_eq!(pieces(&headers, HeaderId::TE), ["x-b: bb\r\n", "via: c", "x-d: d\r\nage: e\r\n"]);
+    headers.push(HeaderId::SERVER, b"n");
+    headers.set_by_name(b"x-b", b"b");
+    headers.remove_by_name(b"x-d");
+    assert_eq!(pieces(&headers, HeaderId::HOST), ["te: a\r\n", "x-b: b", "via: c", "age: e\r\n", "server: n"]);
+    headers.append(HeaderId::AGE, b",", b"f");
+    headers.append(HeaderId::TE, b",", b"");
+    check(&headers, &[("te", "a"), ("x-b", "b"), ("via", "c"), ("age", "e,f"), ("server", "n")]);
+    assert_eq!(pieces(&headers, HeaderId::HOST), ["te: a\r\n", "x-b: b", "via: c", "age: e,f", "server: n"]);
 }

@@ -47,9 +47,33 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| TOKEN[byte as usize])
 }
 
+/// Whether all bytes are visible ASCII. Empty is fine.
+#[inline(always)]
+pub(crate) fn is_visible(bytes: &[u8]) -> bool {
+    let is_visible = |byte: u8| (0x21..=0x7e).contains(&byte);
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    blocks.iter().all(|block| u128::from_le_bytes(block.map(|byte| if is_visible(byte) { 0 } else { 0xff })) == 0)
+        && rest.iter().all(|&byte| is_visible(byte))
+}
+
 /// Whether `bytes` consists of what may stand in an authority. Empty is fine.
 pub(crate) fn is_authority(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| AUTHORITY[byte as usize])
+}
+
+/// Sets the bit that tells a lower-case letter from its upper-case one in all bytes, eight at a time.
+#[inline(always)]
+pub(crate) fn set_bit_0x20(bytes: &mut [u8]) {
+    let set = |word: &mut [u8; 8]| *word = (u64::from_le_bytes(*word) | (ONES * 0x20)).to_le_bytes();
+    if bytes.len() > 16 {
+        bytes.as_chunks_mut::<8>().0.iter_mut().for_each(set);
+    } else if let Some(first) = bytes.first_chunk_mut() {
+        set(first);
+    } else {
+        bytes.iter_mut().for_each(|byte| *byte |= 0x20);
+        return;
+    }
+    bytes.last_chunk_mut().into_iter().for_each(set);
 }
 
 /// The position of the first control character: below 0x20, or DEL; tab, CR and LF included.
@@ -64,22 +88,32 @@ pub(crate) fn control_at(bytes: &[u8]) -> Option<usize> {
     rest.iter().position(u8::is_ascii_control).map(|at| words.len() * 8 + at)
 }
 
-/// The position of the first colon among the first bytes, if no control character stands before it; the bytes up to
-/// there, and some more, with the bit set that tells a lower-case letter from its upper-case one go to `space`.
-/// Gives up near the end of the input, and when `space` is too small.
-pub(crate) fn colon_at<const N: usize>(bytes: &[u8], space: &mut [u8; N]) -> Option<usize> {
-    let words = bytes.as_chunks::<8>().0.iter();
-    for (at, (to, word)) in space.as_chunks_mut::<8>().0.iter_mut().zip(words).enumerate() {
-        let word = u64::from_le_bytes(*word);
-        *to = (word | (ONES * 0x20)).to_le_bytes();
-        let colon = zeros(word ^ (ONES * u64::from(b':')));
-        let found = colon | controls(word);
+/// Bytes before the first colon in a padded block; all of them when there is none.
+#[inline(always)]
+pub(crate) fn name_len(block: &[u8]) -> usize {
+    len_before(block, |word| zeros(word ^ (ONES * u64::from(b':'))))
+}
+
+/// Bytes before the first control character in a padded block; sometimes, with 0xff in them, fewer.
+#[inline(always)]
+pub(crate) fn value_len(block: &[u8]) -> usize {
+    // 0x7f plus one has the high bit, as has less than 0x20 minus that. A carry out of 0xff comes from a byte that is no
+    // ASCII, and makes one behind it look like DEL at worst.
+    len_before(block, |word| (word.wrapping_sub(ONES * 0x20) | word.wrapping_add(ONES)) & !word & HIGH_BITS)
+}
+
+/// Bytes before the one that `found` marks by the lowest bit that it sets.
+#[inline(always)]
+fn len_before(block: &[u8], found: impl Fn(u64) -> u64) -> usize {
+    let mut at = 0;
+    for word in block.as_chunks::<8>().0 {
+        let found = found(u64::from_le_bytes(*word));
         if found != 0 {
-            let is_colon = found.trailing_zeros() == colon.trailing_zeros();
-            return is_colon.then_some(at * 8 + found.trailing_zeros() as usize / 8);
+            return at + found.trailing_zeros() as usize / 8;
         }
+        at += 8;
     }
-    None
+    block.len()
 }
 
 /// A word whose lowest set bit is in the first byte that is zero. Borrows make what is above unreliable.

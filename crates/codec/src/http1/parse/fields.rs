@@ -1,9 +1,9 @@
 //! Header lines of heads and trailer blocks.
 
 use memchr::memchr;
-use nuncio_message::{HeaderId, HeaderMapKind, Headers};
+use nuncio_message::{BlockHeaders, HeaderId, HeaderMapKind, Line};
 
-use super::bytes::{colon_at, control_at, decimal, has_forbidden, is_token, name_byte, trim};
+use super::bytes::{decimal, has_forbidden, is_token, name_byte, name_len, set_bit_0x20, trim, value_len};
 use super::fault::Fault;
 use crate::http1::options::{Options, Underscores};
 
@@ -35,89 +35,118 @@ pub(crate) struct Block {
     pub(crate) pseudo_headers: usize,
 }
 
-/// Reads header lines from `at` on, up to and with the empty line. Returns the position behind it; `None` when it is
-/// not there yet.
+/// Reads header lines of a block, which has `len` bytes, from `at` on, up to and with the empty line. Returns the position
+/// behind it; `None` when it is not there yet.
 ///
 /// # Errors
 /// [`Fault::Syntax`] and [`Fault::Characters`]; they may come before the end is there.
 pub(crate) fn read_fields(
-    bytes: &[u8],
+    headers: &mut BlockHeaders,
+    len: usize,
     mut at: usize,
     block: Block,
     options: &Options,
-    headers: &mut Headers,
     seen: &mut Seen,
 ) -> Result<Option<usize>, Fault> {
     loop {
-        match bytes.get(at..) {
+        let bytes = headers.bytes_mut();
+        match bytes.get(at..len) {
             None | Some([]) => return Ok(None),
             Some([b'\n', ..]) => return Ok(Some(at + 1)),
             Some([b'\r']) => return Ok(None),
             Some([b'\r', b'\n', ..]) => return Ok(Some(at + 2)),
             Some([_, ..]) => {}
         }
-        let mut space = [0; MAX_SHORT_NAME];
-        if let Some(field) = plain_field(bytes, at, &mut space) {
-            add(field.id, &space[..field.name_len], field.value, block, options, headers, seen);
-            at = field.end;
+        // What follows the line has to be there, since it might continue it.
+        if let Some((line, end)) = plain_line(bytes, at)
+            && end < len
+        {
+            add_line(line, block, options, headers, seen);
+            at = end;
             continue;
         }
-        let Some(end) = field_end(bytes, at) else { return Ok(None) };
-        let (name, value) = split_field(&bytes[at..end])?;
-        if has_forbidden(value) {
-            return Err(Fault::Characters);
-        }
-        let (name, value) = (name.to_ascii_lowercase(), without_line_breaks(value));
-        add(HeaderId::of(&name), &name, trim(&value), block, options, headers, seen);
+        let Some(end) = add_other_line(headers, len, at, block, options, seen)? else { return Ok(None) };
         at = end;
     }
 }
 
-/// Longer names take the slow path.
-const MAX_SHORT_NAME: usize = 64;
-
-/// A line as nearly all are: a short name, a colon, a value without control characters, a line end, and no
-/// continuation behind it.
-struct PlainField<'a> {
-    id: HeaderId,
-    name_len: usize,
-    value: &'a [u8],
-    /// The position behind the line.
-    end: usize,
+/// Reads a line as nearly all are: a name, a colon, a value without control characters or blanks at its end, CRLF, and no
+/// continuation behind it. Its name is in lower case afterwards. Returns the position behind it, too; `None` when it is
+/// another kind of line, or not all there.
+#[inline(always)]
+fn plain_line(bytes: &mut [u8], at: usize) -> Option<(Line, usize)> {
+    let line = bytes.get_mut(at..)?;
+    let (name_len, id) = name(line);
+    let (blanks, value_len) = value(line.get(name_len + 1..)?);
+    let value_at = name_len + 1 + blanks;
+    let line_end = value_at + value_len;
+    let &[b'\r', b'\n', next] = line.get(line_end..)?.first_chunk()? else { return None };
+    if name_len == 0 || matches!(next, b' ' | b'\t') || line[line_end - 1] == b' ' && value_len > 0 {
+        return None;
+    }
+    let line = Line {
+        id,
+        name_at: at as u32,
+        name_len: name_len as u32,
+        value_at: (at + value_at) as u32,
+        value_len: value_len as u32,
+        is_whole: blanks == 1,
+    };
+    Some((line, at + line_end + 2))
 }
 
-/// Reads such a line in one pass over the name and one over the value, leaving the lower-case name in `space`; `None`
-/// when it is not plain, or not all there.
-fn plain_field<'a>(bytes: &'a [u8], at: usize, space: &mut [u8; MAX_SHORT_NAME]) -> Option<PlainField<'a>> {
-    let line = &bytes[at..];
-    let name_len = colon_at(line, space)?;
-    // Known names consist of letters, digits and hyphens. Setting the bit 0x20 makes no other byte equal to one of
-    // these but control characters, and there is none.
-    let id = HeaderId::of(&space[..name_len]);
-    if id == HeaderId::OTHER {
-        lower_name(&line[..name_len], space)?;
+/// Puts the name at the beginning of a line into lower case, and finds its number. Returns its length, too, which is zero
+/// when there is no name with a colon behind it.
+#[inline(never)]
+fn name(line: &mut [u8]) -> (usize, HeaderId) {
+    const NONE: (usize, HeaderId) = (0, HeaderId::OTHER);
+    let len = name_len(line);
+    let Some(name) = line.get_mut(..len) else { return NONE };
+    let id = HeaderId::of_any_case(name);
+    if id != HeaderId::OTHER {
+        // A known name consists of letters, digits and hyphens, which have this bit in lower case.
+        set_bit_0x20(name);
+        return (len, id);
     }
-    let mut rest = &line[name_len + 1..];
-    while let [b' ', after @ ..] = rest {
-        rest = after;
+    if name.iter().any(|&byte| name_byte(byte) == 0) {
+        return NONE;
     }
-    let (mut value, line_end) = rest.split_at(control_at(rest)?);
-    let ([b'\r', b'\n', next @ ..] | [b'\n', next @ ..]) = line_end else { return None };
-    while let [before @ .., b' '] = value {
-        value = before;
-    }
-    let is_continued = matches!(next.first()?, b' ' | b'\t');
-    (!is_continued).then_some(PlainField { id, name_len, value, end: bytes.len() - next.len() })
+    name.iter_mut().for_each(|byte| *byte = name_byte(*byte));
+    (len, id)
 }
 
-fn lower_name(name: &[u8], space: &mut [u8; MAX_SHORT_NAME]) -> Option<()> {
-    for (to, &from) in space.iter_mut().zip(name) {
-        *to = name_byte(from);
-        if *to == 0 {
-            return None;
+/// The blanks before a value, and its length up to the first control character.
+#[inline(never)]
+fn value(bytes: &[u8]) -> (usize, usize) {
+    match bytes {
+        [b' ', b' ', ..] => {
+            let blanks = bytes.iter().take_while(|&&byte| byte == b' ').count();
+            (blanks, value_len(&bytes[blanks..]))
         }
+        [b' ', rest @ ..] => (1, value_len(rest)),
+        _ => (0, value_len(bytes)),
     }
-    (!name.is_empty()).then_some(())
+}
+
+/// Reads any other line, and adds its header by copying it.
+#[inline(never)]
+fn add_other_line(
+    headers: &mut BlockHeaders,
+    len: usize,
+    at: usize,
+    block: Block,
+    options: &Options,
+    seen: &mut Seen,
+) -> Result<Option<usize>, Fault> {
+    let bytes = &headers.bytes_mut()[..len];
+    let Some(end) = field_end(bytes, at) else { return Ok(None) };
+    let (name, value) = split_field(&bytes[at..end])?;
+    if has_forbidden(value) {
+        return Err(Fault::Characters);
+    }
+    let (name, value) = (name.to_ascii_lowercase(), without_line_breaks(value));
+    add(&name, trim(&value), block, options, headers, seen);
+    Ok(Some(end))
 }
 
 /// The position behind the line that starts at `at`, with the lines that continue it (obs-fold).
@@ -142,56 +171,63 @@ fn without_line_breaks(value: &[u8]) -> Vec<u8> {
     value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect()
 }
 
-/// Adds a header whose name is in lower case.
-fn add(
-    id: HeaderId,
-    name: &[u8],
-    value: &[u8],
-    block: Block,
-    options: &Options,
-    headers: &mut Headers,
-    seen: &mut Seen,
-) {
-    let has_underscore = options.underscores != Underscores::Allow && name.contains(&b'_');
-    if has_underscore && block.kind != HeaderMapKind::Response {
-        match options.underscores {
-            Underscores::Allow => {}
-            Underscores::Drop => {
-                seen.dropped += 1;
-                return;
-            }
-            Underscores::Reject => {
-                seen.late_fault.get_or_insert(Fault::Underscore);
-                return;
-            }
-        }
-    }
-    match id {
-        HeaderId::OTHER => {
-            headers.push_name(name, value);
-        }
-        HeaderId::HOST if block.has_host => join(HeaderId::AUTHORITY, value, headers),
-        id if id.is_joined(block.kind) => {
-            join(id, value, headers);
-            note(id, value, seen);
-        }
-        id => headers.push(id, value),
-    }
-    if headers.len() > options.max_headers + block.pseudo_headers {
-        seen.late_fault.get_or_insert(Fault::TooMany);
-    }
-}
-
-/// Envoy joins no empty value, and nothing onto an empty one.
-fn join(id: HeaderId, value: &[u8], headers: &mut Headers) {
-    if !headers.has(id) {
-        headers.push(id, value);
+/// Adds a header that stands in the block.
+#[inline(always)]
+fn add_line(line: Line, block: Block, options: &Options, headers: &mut BlockHeaders, seen: &mut Seen) {
+    if options.underscores != Underscores::Allow && is_refused(line.name(headers.bytes_mut()), block, options, seen) {
         return;
     }
-    match headers.get(id) {
-        None | Some([]) => headers.set(id, value),
-        Some(_) if value.is_empty() => {}
-        Some(_) => headers.append(id, b",", value),
+    let is_host = block.has_host && line.id == HeaderId::HOST;
+    let id = if is_host { HeaderId::AUTHORITY } else { line.id };
+    if matches!(id, HeaderId::CONTENT_LENGTH | HeaderId::TRANSFER_ENCODING) {
+        note(id, line.value(headers.bytes_mut()), seen);
+    }
+    if headers.has(id) && (is_host || id.is_joined(block.kind)) {
+        let value = line.value(headers.bytes_mut()).to_vec();
+        headers.join(id, &value);
+    } else if is_host {
+        headers.push_part(id, line.value_at, line.value_len);
+    } else {
+        headers.push_line(line);
+    }
+    check_count(block, options, headers, seen);
+}
+
+/// Adds a header whose name is in lower case, by copying it.
+fn add(name: &[u8], value: &[u8], block: Block, options: &Options, headers: &mut BlockHeaders, seen: &mut Seen) {
+    if is_refused(name, block, options, seen) {
+        return;
+    }
+    let id = HeaderId::of(name);
+    note(id, value, seen);
+    match id {
+        HeaderId::OTHER => headers.push_other(name, value),
+        HeaderId::HOST if block.has_host => headers.join(HeaderId::AUTHORITY, value),
+        id if id.is_joined(block.kind) => headers.join(id, value),
+        id => headers.push(id, value),
+    }
+    check_count(block, options, headers, seen);
+}
+
+/// Whether a header is not to be had because of an underscore in its name.
+fn is_refused(name: &[u8], block: Block, options: &Options, seen: &mut Seen) -> bool {
+    if block.kind == HeaderMapKind::Response || !name.contains(&b'_') {
+        return false;
+    }
+    match options.underscores {
+        Underscores::Allow => return false,
+        Underscores::Drop => seen.dropped += 1,
+        Underscores::Reject => {
+            seen.late_fault.get_or_insert(Fault::Underscore);
+        }
+    }
+    true
+}
+
+#[inline(always)]
+fn check_count(block: Block, options: &Options, headers: &BlockHeaders, seen: &mut Seen) {
+    if headers.len() > options.max_headers + block.pseudo_headers {
+        seen.late_fault.get_or_insert(Fault::TooMany);
     }
 }
 

@@ -8,7 +8,7 @@ mod start_line;
 mod target;
 
 use memchr::memchr;
-use nuncio_message::{HeaderId, HeaderMapKind, Headers};
+use nuncio_message::{BlockHeaders, HeaderId, HeaderMapKind, Headers};
 
 pub(super) use bytes::has_list_token;
 pub(super) use fault::Fault;
@@ -90,20 +90,30 @@ pub(super) fn request(bytes: &[u8], options: &Options) -> Result<Option<Head>, F
         Ok(line) => line,
         Err(fault) => return Err(worst(bytes, fault, options).unwrap_or(fault)),
     };
-    let mut headers = Headers::new();
-    headers.push(HeaderId::METHOD, line.method);
+    let len = match line.version {
+        // The line is the whole request.
+        Version::Missing => line_end + 1,
+        Version::Current | Version::Other => match part_to_copy(bytes) {
+            Some(len) => len,
+            None => return Ok(None),
+        },
+    };
+    let mut headers = BlockHeaders::over(&bytes[..len]);
+    headers.push_part(HeaderId::METHOD, 0, line.method.len() as u32);
     let is_connect = line.method == b"CONNECT";
     if !is_connect {
-        headers.push(HeaderId::PATH, line.target);
+        headers.push_part(HeaderId::PATH, line.target_at as u32, line.target.len() as u32);
     }
     let mut seen = Seen::default();
     let block = Block { kind: HeaderMapKind::Request, has_host: true, pseudo_headers: headers.len() };
     let read = match line.version {
-        // The line is the whole request.
-        Version::Missing => Ok(Some(line_end + 1)),
-        Version::Current | Version::Other => read_fields(bytes, line_end + 1, block, options, &mut headers, &mut seen),
+        Version::Missing => Ok(Some(len)),
+        Version::Current | Version::Other => read_fields(&mut headers, len, line_end + 1, block, options, &mut seen),
     };
-    let Some(consumed) = settle(bytes, line_end, read, &seen, options)? else { return Ok(None) };
+    let mut headers = headers.finish();
+    let line_to_check = if line.is_plain { &[] } else { &bytes[..line_end] };
+    let Some(consumed) = settle(bytes, line_to_check, read, &seen, options)? else { return Ok(None) };
+    headers.end_block(consumed);
     let framing = request_framing(&mut headers, &seen, options)?;
     let has_url_host = place_target(&mut headers, line, options)?;
     let protocol = match line.version {
@@ -121,10 +131,16 @@ pub(super) fn request(bytes: &[u8], options: &Options) -> Result<Option<Head>, F
     Ok(Some(Head { headers, protocol, framing, consumed, dropped: seen.dropped }))
 }
 
+/// How much of the input to copy before its head is read: not much more than the head, of which nearly all end here.
+fn part_to_copy(bytes: &[u8]) -> Option<usize> {
+    const AT_ONCE: usize = 4096;
+    if bytes.len() <= AT_ONCE { Some(bytes.len()) } else { block_end(bytes, 0) }
+}
+
 /// The faults of a head that Envoy finds before it looks at what the headers mean, in its order.
 fn settle(
     bytes: &[u8],
-    line_end: usize,
+    line: &[u8],
     read: Result<Option<usize>, Fault>,
     seen: &Seen,
     options: &Options,
@@ -138,7 +154,7 @@ fn settle(
     if consumed > options.max_head_bytes {
         return Err(Fault::TooLarge);
     }
-    if has_forbidden(&bytes[..line_end]) {
+    if has_forbidden(line) {
         return Err(Fault::Characters);
     }
     if seen.lengths > 1 {
@@ -268,15 +284,18 @@ fn place_target(headers: &mut Headers, line: RequestLine<'_>, options: &Options)
 pub(super) fn response(bytes: &[u8], kind: RequestKind, options: &Options) -> Result<Option<Head>, Fault> {
     let Some(line_end) = memchr(b'\n', bytes) else { return Ok(None) };
     let line = StatusLine::parse(&bytes[..line_end])?;
-    let mut headers = Headers::new();
+    let Some(len) = part_to_copy(bytes) else { return Ok(None) };
+    let mut headers = BlockHeaders::over(&bytes[..len]);
     match line.text {
-        text @ [b'1'..=b'9', _, _] => headers.push(HeaderId::STATUS, text),
-        _ => headers.set_number(HeaderId::STATUS, u64::from(line.status)),
+        [b'1'..=b'9', _, _] => headers.push_part(HeaderId::STATUS, line.text_at as u32, 3),
+        _ => headers.push(HeaderId::STATUS, line.status.to_string().as_bytes()),
     }
     let mut seen = Seen::default();
     let block = Block { kind: HeaderMapKind::Response, has_host: false, pseudo_headers: 1 };
-    let read = read_fields(bytes, line_end + 1, block, options, &mut headers, &mut seen);
-    let Some(consumed) = settle(bytes, line_end, read, &seen, options)? else { return Ok(None) };
+    let read = read_fields(&mut headers, len, line_end + 1, block, options, &mut seen);
+    let mut headers = headers.finish();
+    let Some(consumed) = settle(bytes, &bytes[..line_end], read, &seen, options)? else { return Ok(None) };
+    headers.end_block(consumed);
     let framing = response_framing(&mut headers, &seen, line.status, kind, options)?;
     let protocol = if line.version == Version::Current { Protocol::Http11 } else { Protocol::Http10 };
     Ok(Some(Head { headers, protocol, framing, consumed, dropped: 0 }))
@@ -324,14 +343,16 @@ fn response_framing(
 /// # Errors
 /// The fault that Envoy answers.
 pub(super) fn trailers(bytes: &[u8], kind: HeaderMapKind, options: &Options) -> Result<(Headers, u32), Fault> {
-    let mut headers = Headers::new();
+    let mut headers = BlockHeaders::over(bytes);
     let mut seen = Seen::default();
     let block = Block { kind, has_host: false, pseudo_headers: 0 };
-    match read_fields(bytes, 0, block, options, &mut headers, &mut seen) {
+    let read = read_fields(&mut headers, bytes.len(), 0, block, options, &mut seen);
+    let mut headers = headers.finish();
+    match read {
         Err(_) if has_forbidden(bytes) => return Err(Fault::Characters),
         Err(fault) => return Err(fault),
         Ok(None) => return Err(Fault::Syntax),
-        Ok(Some(_)) => {}
+        Ok(Some(consumed)) => headers.end_block(consumed),
     }
     match seen.late_fault {
         Some(fault) if options.enable_trailers => Err(fault),

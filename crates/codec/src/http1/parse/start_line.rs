@@ -1,6 +1,6 @@
 //! Request lines and status lines.
 
-use super::bytes::{decimal, is_authority, is_token};
+use super::bytes::{decimal, is_authority, is_token, is_visible};
 use super::fault::Fault;
 
 /// The version in a start line, as far as it matters.
@@ -19,7 +19,11 @@ pub(crate) enum Version {
 pub(crate) struct RequestLine<'a> {
     pub(crate) method: &'a [u8],
     pub(crate) target: &'a [u8],
+    /// Where the target begins.
+    pub(crate) target_at: usize,
     pub(crate) version: Version,
+    /// Whether there is no control character in the line but for a CR at its end.
+    pub(crate) is_plain: bool,
 }
 
 /// Methods known without `allow_custom_methods`. M-SEARCH is not among them in Envoy.
@@ -65,15 +69,39 @@ impl<'a> RequestLine<'a> {
     /// # Errors
     /// [`Fault::Syntax`] when it is no request line.
     pub(crate) fn parse(line: &'a [u8], allow_custom_methods: bool) -> Result<Self, Fault> {
+        if let Some(plain) = Self::plain(line) {
+            return Ok(plain);
+        }
         let (method, rest) = split_at_blank(line);
-        let (target, rest) = split_at_blank(skip_blanks(rest));
+        let rest = skip_blanks(rest);
+        let target_at = line.len() - rest.len();
+        let (target, rest) = split_at_blank(rest);
         let version = Version::parse(trim_end(skip_blanks(rest)))?;
         let is_method =
             METHODS.contains(&method) || method == UNSUBSCRIBE || (allow_custom_methods && is_token(method));
         if !is_method || !is_target(target, method == b"CONNECT") {
             return Err(Fault::Syntax);
         }
-        Ok(Self { method, target, version })
+        Ok(Self { method, target, target_at, version, is_plain: false })
+    }
+
+    /// A line as nearly all are: a common method, a path, HTTP/1.1, with single blanks between them.
+    #[inline(always)]
+    fn plain(line: &'a [u8]) -> Option<Self> {
+        let rest = line.strip_suffix(b" HTTP/1.1\r")?;
+        let method_len = match rest {
+            [b'G', b'E', b'T', b' ', b'/', ..] | [b'P', b'U', b'T', b' ', b'/', ..] => 3,
+            [b'P', b'O', b'S', b'T', b' ', b'/', ..] | [b'H', b'E', b'A', b'D', b' ', b'/', ..] => 4,
+            _ => return None,
+        };
+        let (method, target) = (&rest[..method_len], &rest[method_len + 1..]);
+        is_visible(target).then_some(Self {
+            method,
+            target,
+            target_at: method_len + 1,
+            version: Version::Current,
+            is_plain: true,
+        })
     }
 }
 
@@ -110,18 +138,14 @@ fn trim_end(line: &[u8]) -> &[u8] {
 
 /// Whether the target has the bytes of one: a path, an asterisk form, an absolute URL, or for CONNECT an authority.
 fn is_target(target: &[u8], is_connect: bool) -> bool {
-    let has_path_bytes = |bytes: &[u8]| bytes.iter().all(|&byte| (0x21..=0x7e).contains(&byte));
     if matches!(target, [b'/' | b'*', ..]) {
-        return has_path_bytes(target);
+        return is_visible(target);
     }
     let after_scheme = if is_connect { Some(target) } else { strip_scheme(target) };
     let Some(rest) = after_scheme else { return false };
     let at = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(at);
-    !target.is_empty()
-        && is_authority(authority)
-        && !authority.windows(2).any(|pair| pair == b"@@")
-        && has_path_bytes(path)
+    !target.is_empty() && is_authority(authority) && !authority.windows(2).any(|pair| pair == b"@@") && is_visible(path)
 }
 
 /// What follows `scheme://`.
@@ -138,6 +162,8 @@ pub(crate) struct StatusLine<'a> {
     pub(crate) version: Version,
     /// As it was sent: nearly always three digits.
     pub(crate) text: &'a [u8],
+    /// Where that begins.
+    pub(crate) text_at: usize,
     /// 100 to 999.
     pub(crate) status: u16,
 }
@@ -148,17 +174,31 @@ impl<'a> StatusLine<'a> {
     /// # Errors
     /// [`Fault::Syntax`] when it is no status line.
     pub(crate) fn parse(line: &'a [u8]) -> Result<Self, Fault> {
+        if let Some(plain) = Self::plain(line) {
+            return Ok(plain);
+        }
         let (version, rest) = split_at_blank(line);
-        let (text, _reason) = split_at_blank(skip_blanks(rest));
+        let rest = skip_blanks(rest);
+        let text_at = line.len() - rest.len();
+        let (text, _reason) = split_at_blank(rest);
         // Envoy takes a plus sign, leading zeros, and numbers beyond three digits; we give up on the last, since no
         // layer above can do anything with them.
         let status = decimal(text.strip_prefix(b"+").unwrap_or(text)).unwrap_or(0);
         match (Version::parse(version)?, u16::try_from(status)) {
             (version @ (Version::Current | Version::Other), Ok(status @ 100..=999)) => {
-                Ok(Self { version, text, status })
+                Ok(Self { version, text, text_at, status })
             }
             _ => Err(Fault::Syntax),
         }
+    }
+
+    /// A line as nearly all are: HTTP/1.1 and three digits, with single blanks around them.
+    #[inline(always)]
+    fn plain(line: &'a [u8]) -> Option<Self> {
+        let rest = line.strip_prefix(b"HTTP/1.1 ")?;
+        let &[a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b' ', ..] = rest else { return None };
+        let status = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');
+        Some(Self { version: Version::Current, text: &rest[..3], text_at: line.len() - rest.len(), status })
     }
 }
 
