@@ -1,21 +1,35 @@
 //! The site as an HTTP filter: collects the request, and answers it.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use nuncio_http::{
-    DataStatus, FactoryContext, FilterFactory, FilterLocal, HeadersStatus, HttpFilter, Interest, LocalReply, StreamCx,
-    TrailersStatus,
+    DataStatus, FactoryContext, FilterFactory, FilterLocal, HeadersStatus, HttpFilter, Interest, LocalReply, Resume,
+    StreamCx, TrailersStatus,
 };
 use nuncio_message::{Buffer, Chunk, HeaderId, Headers};
 
-use crate::page::Answer;
-use crate::site::Site;
+use crate::page::{Answer, Reply};
+use crate::render::{Pending, Renderer};
+use crate::site::{Request, Site};
 
 /// No page takes a longer body.
 const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Makes a [`Site`] the filter that answers everything. Shared.
-pub struct SiteFilter(pub Arc<Site>);
+pub struct SiteFilter(Arc<Shared>);
+
+struct Shared {
+    site: Site,
+    renderer: Renderer,
+}
+
+impl SiteFilter {
+    /// The filter of a site.
+    pub fn new(site: Site) -> Self {
+        Self(Arc::new(Shared { site, renderer: Renderer::default() }))
+    }
+}
 
 impl FilterFactory for SiteFilter {
     fn interest(&self) -> Interest {
@@ -27,21 +41,23 @@ impl FilterFactory for SiteFilter {
     }
 }
 
-struct Local(Arc<Site>);
+struct Local(Arc<Shared>);
 
 impl FilterLocal for Local {
     fn build(&self) -> Option<Box<dyn HttpFilter>> {
-        Some(Box::new(Request { site: Arc::clone(&self.0), body: Vec::new() }))
+        Some(Box::new(Asked { shared: Arc::clone(&self.0), body: Vec::new(), pending: None }))
     }
 }
 
 /// One request for a page.
-struct Request {
-    site: Arc<Site>,
+struct Asked {
+    shared: Arc<Shared>,
     body: Vec<u8>,
+    /// An answer that another thread makes.
+    pending: Option<Pending>,
 }
 
-impl HttpFilter for Request {
+impl HttpFilter for Asked {
     fn request_headers(&mut self, cx: &mut StreamCx<'_>, end_stream: bool) -> HeadersStatus {
         if end_stream {
             self.answer(cx);
@@ -65,21 +81,48 @@ impl HttpFilter for Request {
         self.answer(cx);
         TrailersStatus::StopIteration
     }
+
+    fn poll_resume(&mut self, cx: &mut StreamCx<'_>, task: &mut Context<'_>) -> Poll<Resume> {
+        let Some(pending) = &self.pending else { return Poll::Pending };
+        match pending.poll(task.waker()) {
+            Poll::Pending => {}
+            Poll::Ready(answer) => {
+                self.pending = None;
+                send(answer.unwrap_or_else(|| Answer::text(500, "the page could not be made\n")), cx);
+            }
+        }
+        Poll::Pending
+    }
 }
 
-impl Request {
+impl Asked {
     fn answer(&mut self, cx: &mut StreamCx<'_>) {
-        let request = cx.request_headers();
-        let path = String::from_utf8_lossy(request.get(HeaderId::PATH).unwrap_or_default());
-        let Answer { status, content_type, body } =
-            self.site.answer(request.get(HeaderId::METHOD).unwrap_or_default(), &path, &self.body);
-        let mut head = Headers::new();
-        head.set_number(HeaderId::STATUS, u64::from(status));
-        head.push(HeaderId::CONTENT_TYPE, content_type.as_bytes());
-        head.set_by_name(b"cache-control", b"no-cache, max-age=0");
-        head.set_by_name(b"x-content-type-options", b"nosniff");
-        let mut rope = Buffer::new();
-        rope.extend_from_slice(body.as_bytes());
-        cx.respond(head, rope);
+        let head = cx.request_headers();
+        let path = String::from_utf8_lossy(head.get(HeaderId::PATH).unwrap_or_default());
+        let request = Request {
+            method: head.get(HeaderId::METHOD).unwrap_or_default(),
+            path: &path,
+            content_type: head.get(HeaderId::CONTENT_TYPE).unwrap_or_default(),
+            body: &self.body,
+        };
+        match self.shared.site.answer(&request) {
+            Reply::Now(answer) => send(answer, cx),
+            Reply::Later(make) => {
+                self.pending = Some(self.shared.renderer.start(make));
+                cx.poll_me();
+            }
+        }
     }
+}
+
+fn send(answer: Answer, cx: &mut StreamCx<'_>) {
+    let Answer { status, content_type, body } = answer;
+    let mut head = Headers::new();
+    head.set_number(HeaderId::STATUS, u64::from(status));
+    head.push(HeaderId::CONTENT_TYPE, content_type.as_bytes());
+    head.set_by_name(b"cache-control", b"no-cache, max-age=0");
+    head.set_by_name(b"x-content-type-options", b"nosniff");
+    let mut rope = Buffer::new();
+    rope.extend_from_slice(body.as_bytes());
+    cx.respond(head, rope);
 }

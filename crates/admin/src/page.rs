@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::json::Json;
+
 /// A page of the site. Shared; answers on main, and must not block.
 pub trait Page: Send + Sync {
     /// The path without query, such as `/ready`.
@@ -21,7 +23,7 @@ pub trait Page: Send + Sync {
     }
 
     /// The answer. It is asked with `POST` only if it changes the state.
-    fn answer(&self, ask: &Ask<'_>) -> Answer;
+    fn answer(&self, ask: &Ask<'_>) -> Reply;
 }
 
 /// A query parameter, for `/help`.
@@ -31,6 +33,19 @@ pub struct Parameter {
     pub name: &'static str,
     /// What it does.
     pub help: &'static str,
+    /// What its value may be.
+    pub takes: Takes,
+}
+
+/// What a parameter's value may be.
+#[derive(Debug, Clone, Copy)]
+pub enum Takes {
+    /// Any text.
+    Text,
+    /// It counts that it is there.
+    Flag,
+    /// One of these.
+    OneOf(&'static [&'static str]),
 }
 
 /// Which methods a page answers.
@@ -45,19 +60,19 @@ pub enum Method {
 /// A request for a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
-    /// What follows the question mark; empty without one.
+    /// The parameters, still encoded: what follows the question mark, or else a form in the body.
     pub query: &'a str,
     /// The body.
     pub body: &'a [u8],
 }
 
 impl Ask<'_> {
-    /// The first value of a query parameter, percent-decoded.
+    /// The first value of a parameter, percent-decoded.
     pub fn parameter(&self, name: &str) -> Option<String> {
         self.parameters().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// All query parameters in order, percent-decoded.
+    /// All parameters in order, percent-decoded.
     pub fn parameters(&self) -> impl Iterator<Item = (String, String)> {
         self.query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -86,7 +101,21 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
-/// A page's answer.
+/// A page's answer, now or soon.
+pub enum Reply {
+    /// Here it is.
+    Now(Answer),
+    /// What makes it takes long, and is to be called on a thread of its own.
+    Later(Box<dyn FnOnce() -> Answer + Send>),
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self::Now(answer)
+    }
+}
+
+/// What is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// HTTP status.
@@ -98,6 +127,7 @@ pub struct Answer {
 }
 
 const TEXT: &str = "text/plain; charset=UTF-8";
+const HTML: &str = "text/html; charset=UTF-8";
 
 impl Answer {
     /// Plain text with a status.
@@ -111,8 +141,13 @@ impl Answer {
     }
 
     /// 200 with a JSON document.
-    pub fn json(body: String) -> Self {
-        Self { status: 200, content_type: "application/json", body: body.into() }
+    pub fn json(document: &Json) -> Self {
+        Self { status: 200, content_type: "application/json", body: document.document().into() }
+    }
+
+    /// 200 with an HTML document.
+    pub fn html(document: String) -> Self {
+        Self { status: 200, content_type: HTML, body: document.into() }
     }
 }
 

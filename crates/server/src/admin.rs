@@ -4,20 +4,29 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use nuncio_admin::pages::{HealthCheckFail, HealthCheckOk, Prometheus, Quit, Ready, ResetCounters, Stats};
-use nuncio_admin::{Page, Site, SiteFilter};
+use nuncio_admin::pages::{
+    About, Active, Clusters as ClustersPage, HealthCheckFail, HealthCheckOk, Listeners, Loggers, Logging, Memory,
+    Plain, Prometheus, Quit, Ready, Refresh, ReopenLogs, ResetCounters, Runtime, RuntimeModify, ServerInfo, Stats,
+};
+use nuncio_admin::{Page, PathMatcher, Site, SiteFilter};
 use nuncio_config::{At, Invalid};
 use nuncio_http::{ConnectionManager, HttpWorker, Manager};
 use nuncio_listener::accept;
+use nuncio_matching::StringMatcher;
 use nuncio_network::Address;
 use nuncio_proto::envoy::config::bootstrap::v3 as pb;
 use nuncio_stats::Store;
-use nuncio_worker::Lifecycle;
+use nuncio_upstream::Clusters;
+use nuncio_worker::{Lifecycle, Stopwatch};
+
+use crate::memory;
 
 /// `envoy.config.bootstrap.v3.Admin`
 pub(crate) struct AdminConfig {
     /// Where it listens; nowhere by default.
     pub(crate) address: Option<Address>,
+    /// Paths that may be asked for, queries included; all without any.
+    allow_paths: Vec<StringMatcher>,
 }
 
 impl AdminConfig {
@@ -39,39 +48,67 @@ impl AdminConfig {
         let address = f.optional("address", address, Address::parse);
         f.unsupported("socket_options", socket_options);
         f.without_effect("ignore_global_conn_limit", ignore_global_conn_limit, "there is no global connection limit");
-        f.unsupported("allow_paths", allow_paths);
-        f.finish(|| Self { address: address.take() })
+        let allow_paths = f.each("allow_paths", allow_paths, StringMatcher::parse);
+        f.finish(|| Self { address: address.take(), allow_paths: allow_paths.take() })
     }
 }
 
 /// What the pages show and change.
 pub(crate) struct Subjects {
-    pub(crate) store: Store,
+    pub(crate) about: Arc<About>,
+    pub(crate) clusters: Arc<Clusters>,
     pub(crate) lifecycle: Arc<Lifecycle>,
+    pub(crate) listeners: Active,
+    pub(crate) loggers: Loggers,
     pub(crate) quit: Arc<tokio::sync::Notify>,
+    pub(crate) refresh: Refresh,
+    pub(crate) reopen_logs: Box<dyn Fn() + Send + Sync>,
+    pub(crate) store: Store,
+    pub(crate) uptime: Stopwatch,
 }
 
 /// All pages.
 fn site(subjects: Subjects) -> Site {
-    let Subjects { store, lifecycle, quit } = subjects;
-    let latch = store.clone();
-    let refresh: Arc<dyn Fn() + Send + Sync> = Arc::new(move || latch.latch_histograms());
+    let Subjects { about, clusters, lifecycle, listeners, loggers, quit, refresh, reopen_logs, store, uptime } =
+        subjects;
     let pages: Vec<Box<dyn Page>> = vec![
-        Box::new(Ready(Arc::clone(&lifecycle))),
+        Box::new(ClustersPage(clusters)),
         Box::new(HealthCheckFail(Arc::clone(&lifecycle))),
-        Box::new(HealthCheckOk(lifecycle)),
-        Box::new(ResetCounters(store.clone())),
-        Box::new(Stats { store: store.clone(), refresh: Arc::clone(&refresh) }),
-        Box::new(Prometheus { store, refresh }),
+        Box::new(HealthCheckOk(Arc::clone(&lifecycle))),
+        Box::new(Listeners(listeners)),
+        Box::new(Logging(loggers)),
+        Box::new(Memory(memory::usage)),
+        Box::new(Plain::certs()),
+        Box::new(Plain::hot_restart_version()),
+        Box::new(Plain::init_dump()),
+        Box::new(Prometheus { store: store.clone(), refresh: Arc::clone(&refresh) }),
         Box::new(Quit(Box::new(move || quit.notify_one()))),
+        Box::new(Ready(Arc::clone(&lifecycle))),
+        Box::new(ReopenLogs(reopen_logs)),
+        Box::new(ResetCounters(store.clone())),
+        Box::new(Runtime),
+        Box::new(RuntimeModify),
+        Box::new(ServerInfo { about, lifecycle, uptime }),
+        Box::new(Stats { store, refresh }),
     ];
     Site::new(pages)
 }
 
 /// Serves the pages on `socket`, on main.
-pub(crate) fn serve(http: &Rc<HttpWorker>, socket: TcpListener, subjects: Subjects) -> std::io::Result<()> {
+pub(crate) fn serve(
+    http: &Rc<HttpWorker>,
+    socket: TcpListener,
+    config: AdminConfig,
+    subjects: Subjects,
+) -> std::io::Result<()> {
     let root = subjects.store.scope("");
-    let filter = SiteFilter(Arc::new(site(subjects)));
+    let mut site = site(subjects);
+    let allowed = config.allow_paths;
+    if !allowed.is_empty() {
+        let matcher: PathMatcher = Box::new(move |path| allowed.iter().any(|pattern| pattern.matches(path.as_bytes())));
+        site = site.with_allowed_paths(matcher);
+    }
+    let filter = SiteFilter::new(site);
     let config = Arc::new(ConnectionManager::internal("admin", vec![Arc::new(filter)]));
     let manager = Manager::build(http, &config, &Arc::default(), &root);
     let state = Rc::clone(http);

@@ -2,39 +2,57 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use nuncio_config::{AnyConfig, At, Invalid, Schema, Source, diagnostic, load_bootstrap};
+use nuncio_config::{AnyConfig, At, Invalid, Schema, Source, diagnostic, load_bootstrap, scalar};
 use nuncio_http::{ConnectionManager, LocalInfo, ParseContext, UpstreamOptions};
 use nuncio_listener::ListenerConfig;
 use nuncio_proto::envoy::config::bootstrap::v3 as pb;
 use nuncio_proto::envoy::config::core::v3::DataSource;
 use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
+use nuncio_stats::Settings;
 use nuncio_upstream::{ClusterConfig, Clusters, HttpOptionsProto};
 
+use crate::about::{Node, override_node};
 use crate::admin::AdminConfig;
+use crate::options::Options;
+use crate::stats_config;
 
 /// A bootstrap that can be run.
 pub(crate) struct Config {
-    pub(crate) admin: Option<AdminConfig>,
+    pub(crate) process: ProcessConfig,
     pub(crate) listeners: Vec<ListenerConfig<Arc<ConnectionManager>>>,
     pub(crate) clusters: Vec<ClusterConfig>,
 }
 
+/// The proto: "If not specified the default is 5000ms (5 seconds)."
+const STATS_FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+
 const MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 
-/// Reads and checks `path`.
+/// What is configured of the process itself.
+#[derive(Default)]
+pub(crate) struct ProcessConfig {
+    pub(crate) admin: Option<AdminConfig>,
+    pub(crate) node: Node,
+    /// stats_config
+    pub(crate) stats: Settings,
+    /// stats_flush_interval
+    pub(crate) stats_flush_interval: Duration,
+}
+
+/// Reads and checks a configuration.
 ///
 /// # Errors
-/// When the file cannot be read, or the rendered list of what is wrong in it.
-pub(crate) fn load(path: &Path, threads: u16, registry: &Clusters) -> anyhow::Result<Config> {
-    let source = Source::from_file(path)?;
+/// The rendered list of what is wrong in it.
+pub(crate) fn load(source: &Source, options: &Options, threads: u16, registry: &Clusters) -> anyhow::Result<Config> {
     let schema = Schema::new();
-    let loaded = load_bootstrap(&source, &schema);
+    let mut loaded = load_bootstrap(source, &schema);
+    override_node(&mut loaded.bootstrap.node, options);
     let found = &loaded.diagnostics;
-    let admin = check_bootstrap(loaded.bootstrap.clone(), &At::root(found)).unwrap_or_default();
-    let mut config = Config { admin, listeners: Vec::new(), clusters: Vec::new() };
+    let process = check_bootstrap(loaded.bootstrap.clone(), options, &At::root(found)).unwrap_or_default();
+    let mut config = Config { process, listeners: Vec::new(), clusters: Vec::new() };
     let local = local_info(&loaded.bootstrap);
     let mut names = BTreeSet::new();
     for resource in &loaded.clusters {
@@ -58,9 +76,9 @@ pub(crate) fn load(path: &Path, threads: u16, registry: &Clusters) -> anyhow::Re
     schema.release();
     let findings = loaded.findings();
     if !findings.is_empty() {
-        let text = diagnostic::render_human(&findings, &source);
+        let text = diagnostic::render_human(&findings, source);
         if found.has_errors() {
-            anyhow::bail!("{} in {}\n{text}", "invalid configuration", source.name());
+            anyhow::bail!("invalid configuration in {}\n{text}", source.name());
         }
         tracing::warn!("{}\n{text}", source.name());
     }
@@ -114,9 +132,9 @@ fn upstream_options(proto: HttpOptionsProto, at: &At<'_>) -> Result<Arc<dyn Any 
 }
 
 /// Refuses by name what the bootstrap sets and this proxy does not have.
-fn check_bootstrap(proto: pb::Bootstrap, at: &At<'_>) -> Result<Option<AdminConfig>, Invalid> {
+fn check_bootstrap(proto: pb::Bootstrap, options: &Options, at: &At<'_>) -> Result<ProcessConfig, Invalid> {
     let pb::Bootstrap {
-        node: _,
+        node,
         node_context_params,
         static_resources: _,
         dynamic_resources,
@@ -159,6 +177,7 @@ fn check_bootstrap(proto: pb::Bootstrap, at: &At<'_>) -> Result<Option<AdminConf
         stats_eviction,
     } = proto;
     let mut f = at.fields();
+    let node = f.optional("node", node, Node::parse);
     f.unsupported("node_context_params", node_context_params);
     f.unsupported("dynamic_resources", dynamic_resources);
     f.unsupported("cluster_manager", cluster_manager);
@@ -166,8 +185,9 @@ fn check_bootstrap(proto: pb::Bootstrap, at: &At<'_>) -> Result<Option<AdminConf
     f.unsupported("flags_path", flags_path);
     f.unsupported("stats_sinks", stats_sinks);
     f.unsupported("deferred_stat_options", deferred_stat_options);
-    f.unsupported("stats_config", stats_config);
-    f.unsupported("stats_flush_interval", stats_flush_interval);
+    let stats = stats_config.unwrap_or_default();
+    let stats = f.value("stats_config", stats, |stats, at| stats_config::parse(stats, &options.stats_tag, at));
+    let stats_flush_interval = f.optional("stats_flush_interval", stats_flush_interval, scalar::positive_duration);
     f.unsupported("watchdog", watchdog);
     f.unsupported("watchdogs", watchdogs);
     f.unsupported("tracing", tracing);
@@ -198,5 +218,10 @@ fn check_bootstrap(proto: pb::Bootstrap, at: &At<'_>) -> Result<Option<AdminConf
     f.unsupported("enable_worker_cpu_affinity", enable_worker_cpu_affinity);
     f.unsupported("stats_flush", stats_flush);
     f.unsupported("stats_eviction", stats_eviction);
-    f.finish(|| admin.take())
+    f.finish(|| ProcessConfig {
+        admin: admin.take(),
+        node: node.take().unwrap_or_default(),
+        stats: stats.take(),
+        stats_flush_interval: stats_flush_interval.take().unwrap_or(STATS_FLUSH_INTERVAL),
+    })
 }

@@ -1,31 +1,38 @@
 //! `nuncio`: reads a bootstrap, starts the workers, and runs until it is told to stop.
 
+mod about;
 mod admin;
 mod bootstrap;
+mod echo;
+mod logging;
+mod memory;
 mod options;
 mod process;
+mod stats;
+mod stats_config;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use options::{Options, Parsed};
 
-use options::Options;
-
+#[expect(clippy::print_stdout, reason = "what was asked for on the command line")]
 fn main() -> ExitCode {
-    let options = Options::parse();
-    let level = match options.log_level.as_str() {
-        "warning" => "warn",
-        "critical" => "error",
-        other => other,
+    let options = match Options::read(std::env::args_os()) {
+        Parsed::Run(options) => options,
+        Parsed::Print(text) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Parsed::Refuse(text) => {
+            eprint!("{text}");
+            return ExitCode::FAILURE;
+        }
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(level))
-        .with_writer(std::io::stderr)
-        .init();
     match process::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            // Whatever the log's level: why there is no server is always told.
+            eprintln!("{}", format!("{error:#}").trim_end());
             ExitCode::FAILURE
         }
     }

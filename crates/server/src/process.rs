@@ -1,50 +1,98 @@
 //! The process: main is worker 0 and has no traffic; sockets are made by main and lent to workers; signals end it.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use nuncio_http::{HttpWorker, Manager};
-use nuncio_listener::accept;
+use nuncio_admin::pages::{About, Active, Loggers};
+use nuncio_config::Source;
+use nuncio_http::{ConnectionManager, HttpWorker, Manager};
+use nuncio_listener::{ListenerConfig, accept};
 use nuncio_network::{ListenOptions, TcpConnector, bind, raise_descriptor_limit};
 use nuncio_stats::{Store, WorkerIndex};
 use nuncio_telemetry::access_log::file::{FileManager, Options as FileOptions};
-use nuncio_upstream::{Cluster, Clusters};
-use nuncio_worker::{Clock, Lifecycle, Random, Spawner, Threads, Worker, available_parallelism};
+use nuncio_upstream::{Cluster, ClusterConfig, Clusters};
+use nuncio_worker::{Clock, Lifecycle, Random, Spawner, Stopwatch, Threads, Worker, available_parallelism};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-use crate::admin::{self, Subjects};
-use crate::bootstrap::{self, Config};
-use crate::options::Options;
+use crate::admin::{self, AdminConfig, Subjects};
+use crate::bootstrap::{self, Config, ProcessConfig};
+use crate::echo::Echo;
+use crate::logging::{self, LogFile};
+use crate::options::{Mode, Options};
+use crate::stats::ServerStats;
 
 /// Runs until SIGTERM, SIGINT or `/quitquitquit`, which end it at once, as in Envoy.
 ///
 /// # Errors
 /// When the configuration is invalid, or an address cannot be bound.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let uptime = Stopwatch::start();
+    let (loggers, log_file) = logging::start(options)?;
     let workers = options.concurrency.unwrap_or_else(available_parallelism).max(1);
     let registry = Arc::new(Clusters::default());
-    let config = bootstrap::load(&options.config_path, workers + 1, &registry)?;
-    if options.mode == "validate" {
+    let example = if options.is_example() { Some(Echo::bind()?) } else { None };
+    let source = match &example {
+        Some(echo) => echo.configuration(),
+        None => source(options)?,
+    };
+    let config = bootstrap::load(&source, options, workers + 1, &registry)?;
+    if options.mode == Mode::Validate {
         print_validated(options);
         return Ok(());
     }
+    write_base_id(options)?;
     if let Err(error) = raise_descriptor_limit() {
         tracing::warn!(%error, "cannot raise the limit on open descriptors");
     }
-    let file_options = FileOptions { flush_interval: options.file_flush_interval(), ..FileOptions::default() };
+    let Config { process, listeners, clusters } = config;
+    let ProcessConfig { admin, node, stats: settings, stats_flush_interval } = process;
+    let store = Store::with_settings(workers + 1, settings);
+    let files = Arc::new(FileManager::new(FileOptions {
+        flush_interval: options.file_flush_interval(),
+        min_flush_bytes: options.file_flush_min_size_kb as usize * 1024,
+    }));
+    let lifecycle = Arc::default();
     let server = Server {
         workers,
+        stats: Rc::new(ServerStats::new(&store, workers, &lifecycle, &files, uptime)),
         registry,
-        store: Store::new(workers + 1),
-        files: Arc::new(FileManager::new(file_options)),
-        lifecycle: Arc::default(),
+        store,
+        files,
+        lifecycle,
         quit: Arc::default(),
+        listeners: Active::default(),
+        loggers,
+        log_file,
+        about: Arc::new(node.about(options, workers)),
+        admin_address_path: options.admin_address_path.clone(),
+        stats_flush_interval,
+        uptime,
     };
+    drop(source);
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    runtime.block_on(server.serve(config))
+    runtime.block_on(server.serve(admin, listeners, clusters, example))
+}
+
+/// The configuration that the command line gives.
+fn source(options: &Options) -> anyhow::Result<Source> {
+    match (&options.config_path, &options.config_yaml) {
+        (Some(path), _) => {
+            Source::from_file(path).map_err(|error| anyhow::anyhow!("Invalid path: {}: {error}", path.display()))
+        }
+        (None, Some(text)) => Ok(Source::yaml("--config-yaml", text)),
+        (None, None) => anyhow::bail!("At least one of --config-path or --config-yaml should be non-empty"),
+    }
+}
+
+fn write_base_id(options: &Options) -> anyhow::Result<()> {
+    let Some(path) = &options.base_id_path else { return Ok(()) };
+    std::fs::write(path, options.base_id.to_string())
+        .map_err(|error| anyhow::anyhow!("cannot write base id to '{}': {error}", path.display()))
 }
 
 /// What the whole process shares.
@@ -52,30 +100,40 @@ struct Server {
     workers: u16,
     registry: Arc<Clusters>,
     store: Store,
+    stats: Rc<ServerStats>,
     files: Arc<FileManager>,
     lifecycle: Arc<Lifecycle>,
     quit: Arc<Notify>,
+    listeners: Active,
+    loggers: Loggers,
+    log_file: Option<LogFile>,
+    about: Arc<About>,
+    admin_address_path: Option<PathBuf>,
+    stats_flush_interval: Duration,
+    uptime: Stopwatch,
 }
 
 impl Server {
-    async fn serve(self, config: Config) -> anyhow::Result<()> {
+    async fn serve(
+        self,
+        admin: Option<AdminConfig>,
+        listeners: Vec<ListenerConfig<Arc<ConnectionManager>>>,
+        clusters: Vec<ClusterConfig>,
+        example: Option<Echo>,
+    ) -> anyhow::Result<()> {
         let signals = Signals::install()?;
-        let Config { admin, listeners, clusters } = config;
         let main = Worker::new(WorkerIndex(0), Clock::real(), Random::from_system(), Spawner::Tokio);
         main.clock().refresh();
         let http = self.http_worker(&main);
         let ticker = main.clone();
         main.spawn(async move { ticker.run().await });
-        if let Some(address) = admin.and_then(|admin| admin.address) {
-            let sockets = bind(address.socket(), 1, ListenOptions { reuse_port: false, backlog: 4096 })?;
-            for socket in sockets {
-                tracing::info!(address = %socket.local_addr()?, "admin");
-                admin::serve(&http, socket, self.subjects())?;
-            }
+        if let Some(config) = admin {
+            self.serve_admin(config, &http)?;
         }
         for cluster in clusters {
             let slot = self.registry.reference(&cluster.name);
             slot.publish(Some(Arc::new(Cluster::build(cluster, &self.store.scope("")))));
+            self.stats.cluster_added(self.workers);
         }
         let (registry, lifecycle) = (Arc::clone(&self.registry), Arc::clone(&self.lifecycle));
         let threads = Threads::start(self.workers, move |worker| {
@@ -96,10 +154,17 @@ impl Server {
                     anyhow::bail!("a worker has ended before it could serve");
                 }
             }
+            self.listeners.add(&listener.name, bound);
+            self.stats.listener_added(self.workers);
             tracing::info!(listener = %listener.name, address = %bound, "listening");
         }
         self.lifecycle.set_live();
-        signals.wait(&self.quit, &self.files).await;
+        self.stats.started();
+        self.flush_stats(&http);
+        if let Some(echo) = example {
+            echo.serve(&http)?;
+        }
+        signals.wait(&self.quit, &self.reopener()).await;
         tracing::info!("exiting");
         // The answer of `/quitquitquit` is still to be written.
         main.turn();
@@ -109,12 +174,57 @@ impl Server {
         Ok(())
     }
 
+    fn serve_admin(&self, config: AdminConfig, http: &Rc<HttpWorker>) -> anyhow::Result<()> {
+        let Some(address) = &config.address else { return Ok(()) };
+        let socket = bind(address.socket(), 1, ListenOptions { reuse_port: false, backlog: 4096 })?.swap_remove(0);
+        let bound = socket.local_addr()?;
+        tracing::info!(address = %bound, "admin");
+        if let Some(path) = &self.admin_address_path {
+            std::fs::write(path, bound.to_string())
+                .map_err(|error| anyhow::anyhow!("cannot write admin address to '{}': {error}", path.display()))?;
+        }
+        Ok(admin::serve(http, socket, config, self.subjects())?)
+    }
+
+    /// Flushes the stats again and again: histograms show what they were at a flush.
+    fn flush_stats(&self, http: &Rc<HttpWorker>) {
+        let (stats, store, state) = (Rc::clone(&self.stats), self.store.clone(), Rc::clone(http));
+        let interval = self.stats_flush_interval;
+        http.worker().spawn(async move {
+            loop {
+                state.sleep(interval).await;
+                stats.flush();
+                store.latch_histograms();
+            }
+        });
+    }
+
+    /// Opens log files again, after they were moved away.
+    fn reopener(&self) -> Box<dyn Fn() + Send + Sync> {
+        let (files, log_file) = (Arc::clone(&self.files), self.log_file.clone());
+        Box::new(move || {
+            files.reopen();
+            log_file.iter().for_each(LogFile::reopen);
+        })
+    }
+
     fn http_worker(&self, worker: &Worker) -> Rc<HttpWorker> {
         HttpWorker::new(worker, Rc::new(TcpConnector), Arc::clone(&self.registry), Arc::clone(&self.lifecycle))
     }
 
     fn subjects(&self) -> Subjects {
-        Subjects { store: self.store.clone(), lifecycle: Arc::clone(&self.lifecycle), quit: Arc::clone(&self.quit) }
+        Subjects {
+            about: Arc::clone(&self.about),
+            clusters: Arc::clone(&self.registry),
+            lifecycle: Arc::clone(&self.lifecycle),
+            listeners: self.listeners.clone(),
+            loggers: self.loggers.clone(),
+            quit: Arc::clone(&self.quit),
+            refresh: self.stats.refresher(),
+            reopen_logs: self.reopener(),
+            store: self.store.clone(),
+            uptime: self.uptime,
+        }
     }
 }
 
@@ -146,11 +256,11 @@ impl Signals {
     }
 
     /// Until one of them, or `quit`, ends the process.
-    async fn wait(mut self, quit: &Notify, files: &FileManager) {
+    async fn wait(mut self, quit: &Notify, reopen: &dyn Fn()) {
         let mut quit = std::pin::pin!(quit.notified());
         std::future::poll_fn(|cx| {
             while let std::task::Poll::Ready(Some(())) = self.reopen.poll_recv(cx) {
-                files.reopen();
+                reopen();
             }
             let is_over = self.terminate.poll_recv(cx).is_ready()
                 || self.interrupt.poll_recv(cx).is_ready()
@@ -163,5 +273,5 @@ impl Signals {
 
 #[expect(clippy::print_stdout, reason = "the answer of --mode validate")]
 fn print_validated(options: &Options) {
-    println!("configuration '{}' OK", options.config_path.display());
+    println!("configuration '{}' OK", options.config_path.as_deref().unwrap_or("".as_ref()).display());
 }

@@ -13,7 +13,7 @@ mod tick;
 mod timers;
 mod worker;
 
-pub use clock::{Clock, VirtualClock};
+pub use clock::{Clock, Stopwatch, VirtualClock};
 pub use lifecycle::{Lifecycle, ServerState};
 pub use nuncio_stats::WorkerIndex;
 pub use random::Random;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nuncio_worker::Lifecycle;
 
-use crate::page::{Answer, Ask, Method, Page};
+use crate::page::{Answer, Ask, Method, Page, Reply};
 
 /// The server drains: it fails health checks, and connections end with their next response.
 pub struct HealthCheckFail(pub Arc<Lifecycle>);
@@ -25,9 +25,9 @@ impl Page for HealthCheckFail {
         Method::Post
     }
 
-    fn answer(&self, _: &Ask<'_>) -> Answer {
+    fn answer(&self, _: &Ask<'_>) -> Reply {
         self.0.fail_health_checks(true);
-        Answer::done()
+        Answer::done().into()
     }
 }
 
@@ -44,8 +44,8 @@ impl Page for HealthCheckOk {
         Method::Post
     }
 
-    fn answer(&self, _: &Ask<'_>) -> Answer {
+    fn answer(&self, _: &Ask<'_>) -> Reply {
         self.0.fail_health_checks(false);
-        Answer::done()
+        Answer::done().into()
     }
 }

@@ -1,13 +1,29 @@
 //! The pages.
 
+mod clusters;
 mod health_check;
+mod listeners;
+mod logging;
+mod memory;
+mod plain;
 mod quit;
 mod ready;
+mod reopen_logs;
 mod reset_counters;
+mod runtime;
+mod server_info;
 mod stats;
 
+pub use clusters::Clusters;
 pub use health_check::{HealthCheckFail, HealthCheckOk};
+pub use listeners::{Active, Listeners};
+pub use logging::{Apply, Level, Loggers, Logging, Refusal};
+pub use memory::{Memory, Usage};
+pub use plain::Plain;
 pub use quit::Quit;
 pub use ready::Ready;
+pub use reopen_logs::ReopenLogs;
 pub use reset_counters::ResetCounters;
-pub use stats::{Prometheus, Stats};
+pub use runtime::{Runtime, RuntimeModify};
+pub use server_info::{About, Build, ServerInfo};
+pub use stats::{Prometheus, Refresh, Stats};

@@ -1,6 +1,6 @@
 //! `/quitquitquit`: the end of the process.
 
-use crate::page::{Answer, Ask, Method, Page};
+use crate::page::{Answer, Ask, Method, Page, Reply};
 
 /// Ends the process, by what it is given; the answer is still sent.
 pub struct Quit(pub Box<dyn Fn() + Send + Sync>);
@@ -18,8 +18,8 @@ impl Page for Quit {
         Method::Post
     }
 
-    fn answer(&self, _: &Ask<'_>) -> Answer {
+    fn answer(&self, _: &Ask<'_>) -> Reply {
         (self.0)();
-        Answer::done()
+        Answer::done().into()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nuncio_worker::{Lifecycle, ServerState};
 
-use crate::page::{Answer, Ask, Page};
+use crate::page::{Answer, Ask, Page, Reply};
 
 /// 200 while live, else 503; the body is the state.
 pub struct Ready(pub Arc<Lifecycle>);
@@ -18,9 +18,9 @@ impl Page for Ready {
         "print server state, return 200 if LIVE, otherwise return 503"
     }
 
-    fn answer(&self, _: &Ask<'_>) -> Answer {
+    fn answer(&self, _: &Ask<'_>) -> Reply {
         let state = self.0.state();
         let status = if state == ServerState::Live { 200 } else { 503 };
-        Answer::text(status, format!("{}\n", state.name()))
+        Answer::text(status, format!("{}\n", state.name())).into()
     }
 }

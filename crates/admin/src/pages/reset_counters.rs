@@ -2,7 +2,7 @@
 
 use nuncio_stats::Store;
 
-use crate::page::{Answer, Ask, Method, Page};
+use crate::page::{Answer, Ask, Method, Page, Reply};
 
 /// Moves the counters' baseline, and empties histograms.
 pub struct ResetCounters(pub Store);
@@ -20,8 +20,8 @@ impl Page for ResetCounters {
         Method::Post
     }
 
-    fn answer(&self, _: &Ask<'_>) -> Answer {
+    fn answer(&self, _: &Ask<'_>) -> Reply {
         self.0.reset_counters();
-        Answer::done()
+        Answer::done().into()
     }
 }

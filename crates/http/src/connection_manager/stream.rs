@@ -292,12 +292,13 @@ impl Stream {
         let Response { head, mut body } = response;
         self.core.response = Some(head);
         let (chain, core) = (&mut self.chain, &mut self.core);
-        chain.head(Direction::Response, 0, body.is_empty(), core, &mut ToDownstream);
-        while let Some(piece) = body.pop() {
-            if core.is_interrupted() {
-                return;
-            }
+        // The end comes with data even when there is none, as in Envoy's admin: chunked, not `content-length: 0`.
+        chain.head(Direction::Response, 0, false, core, &mut ToDownstream);
+        let mut piece = body.pop().unwrap_or_else(Chunk::empty);
+        while !core.is_interrupted() {
             chain.data(Direction::Response, 0, piece, body.is_empty(), core, &mut ToDownstream);
+            let Some(next) = body.pop() else { return };
+            piece = next;
         }
     }
 

@@ -27,7 +27,8 @@ impl Filter {
         Ok(Self { expression, invert })
     }
 
-    pub(crate) fn accepts(&self, name: &str) -> bool {
+    /// Whether a stat, or whatever else is filtered, has a name that is wanted.
+    pub fn accepts(&self, name: &str) -> bool {
         self.expression.is_match(name) != self.invert
     }
 }
