@@ -212,6 +212,18 @@ pub trait FilterFactory: Send + Sync {
 pub struct FactoryContext<'a> {
     /// The worker.
     pub worker: &'a nuncio_worker::Worker,
+    /// Where the filter's stats stand: `http.<stat_prefix>.` in a connection manager.
+    pub scope: &'a nuncio_stats::Scope,
+}
+
+/// A filter of a chain, as configured. Shared, immutable.
+pub struct ChainFilter {
+    /// Its name in the chain, by which routes speak to it.
+    pub name: Box<str>,
+    /// `disabled`: it only runs where the route says so.
+    pub is_disabled: bool,
+    /// What makes it.
+    pub factory: Arc<dyn FilterFactory>,
 }
 
 /// One worker's half of a factory: counts, cursors, caches. Owner: the worker.

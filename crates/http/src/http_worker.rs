@@ -17,6 +17,7 @@ use slab::Slab;
 use crate::connection_manager::{Connection, Event, Phase, Side, Stream};
 use crate::date::DateCache;
 use crate::filter::Direction;
+use crate::header_mutation::Scratch;
 use crate::router::pool::ClusterLocal;
 use crate::sleep::{Sleep, Sleepers};
 use crate::streams::{StreamKey, Streams};
@@ -45,6 +46,7 @@ pub struct HttpWorker {
     dates: DateCache,
     /// Access log lines of this tick.
     log_batches: Batches,
+    scratch: RefCell<Scratch>,
     panics: Cell<u64>,
 }
 
@@ -86,6 +88,7 @@ impl HttpWorker {
                 classes: Cell::new(None),
                 dates: DateCache::default(),
                 log_batches: Batches::new(),
+                scratch: RefCell::default(),
                 panics: Cell::new(0),
             }
         });
@@ -128,6 +131,11 @@ impl HttpWorker {
 
     pub(crate) fn log_batches(&self) -> &Batches {
         &self.log_batches
+    }
+
+    /// Where header values are made.
+    pub(crate) fn scratch(&self) -> &RefCell<Scratch> {
+        &self.scratch
     }
 
     pub(crate) fn woken(&self) -> &Arc<Woken> {

@@ -7,6 +7,7 @@ mod chain;
 mod connection_manager;
 mod date;
 mod filter;
+mod header_mutation;
 mod http_worker;
 mod local_reply;
 pub mod route;
@@ -19,9 +20,10 @@ mod wake;
 pub use chain::StreamCx;
 pub use connection_manager::{CodecType, ConnectionManager, LocalInfo, Manager, ParseContext, ServerHeader};
 pub use filter::{
-    DataStatus, Direction, FactoryContext, FilterFactory, FilterLocal, HeadersStatus, HttpFilter, Interest, LocalReply,
-    PerRoute, Resume, TrailersStatus,
+    ChainFilter, DataStatus, Direction, FactoryContext, FilterFactory, FilterLocal, HeadersStatus, HttpFilter,
+    Interest, LocalReply, PerRoute, Resume, TrailersStatus,
 };
+pub use header_mutation::{MutationList, Subject, Value};
 pub use http_worker::{Census, HttpWorker};
 pub use router::options::UpstreamOptions;
 pub use sleep::Sleep;

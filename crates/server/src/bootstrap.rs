@@ -114,11 +114,8 @@ fn manager(
     let cx = ParseContext {
         cluster: &|name| world.registry.reference(name),
         has_cluster: &|name| world.names.contains(name),
-        filter: &|_, any, at| Err(any.unknown(at, "HTTP filter", std::iter::empty())),
-        per_route: &|_, any, at| {
-            let any = AnyConfig::parse(any.clone(), at)?;
-            Err(any.unknown(at, "HTTP filter", std::iter::empty()))
-        },
+        filter: &nuncio_extensions_http::filter,
+        per_route: &nuncio_extensions_http::per_route,
         data_source: &|_: DataSource, at| Err(at.not_implemented("a body that is not inline")),
         buffer_limit_bytes: buffer_limit as usize,
         local: world.local,

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use nuncio_message::{Buffer, Chunk, Headers};
+use nuncio_message::{Buffer, Chunk, HeaderMapKind, Headers};
 use nuncio_telemetry::{ResponseFlag, StreamInfo};
 use nuncio_worker::Worker;
 
 use super::ChainId;
 use crate::connection_manager::Core;
 use crate::filter::{Direction, LocalReply, PerRoute};
+use crate::header_mutation::Subject;
 use crate::route::Route;
 use crate::sleep::Sleep;
 
@@ -157,6 +158,11 @@ impl StreamCx<'_> {
     /// The record of the stream, to be added to.
     pub fn info_mut(&mut self) -> &mut StreamInfo {
         &mut self.core.info
+    }
+
+    /// The message of `kind`, to be changed by [`MutationList`](crate::MutationList)s.
+    pub fn subject(&mut self, kind: HeaderMapKind) -> Subject<'_> {
+        self.core.subject(kind)
     }
 
     /// Sets a response flag.

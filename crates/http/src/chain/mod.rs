@@ -20,6 +20,7 @@ use std::rc::Rc;
 
 use crate::connection_manager::Core;
 use crate::filter::{Direction, HttpFilter};
+use crate::route::FilterOverride;
 
 /// Where a direction of a chain ends.
 pub(crate) trait Terminal {
@@ -67,9 +68,31 @@ impl Chain {
             self.plan = Rc::clone(plan);
         }
         self.filters.clear();
-        self.filters.extend(plan.locals().iter().map(|local| local.build()));
+        self.filters.extend(plan.filters().iter().map(|filter| match filter.is_disabled {
+            true => None,
+            false => filter.local.build(),
+        }));
         self.request.clear();
         self.response.clear();
+    }
+
+    /// Makes and drops filters as the request's route says. The route is chosen before any filter sees the request, as in
+    /// Envoy: what filters change has no effect on it, unless they clear it.
+    pub(crate) fn choose(&mut self, core: &mut Core) {
+        if self.filters.is_empty() {
+            return;
+        }
+        let Some(route) = core.route_ref().filter(|route| route.has_filter_overrides()) else { return };
+        for (filter, planned) in self.filters.iter_mut().zip(self.plan.filters()) {
+            match route.filter_override(&planned.name) {
+                Some(FilterOverride::Disabled) => *filter = None,
+                // A configuration for the filter is enough to switch it on.
+                Some(FilterOverride::Enabled | FilterOverride::Config(_)) if planned.is_disabled => {
+                    *filter = planned.local.build();
+                }
+                Some(FilterOverride::Enabled | FilterOverride::Config(_)) | None => {}
+            }
+        }
     }
 
     /// Drops the filters and what they hold.

@@ -1,15 +1,22 @@
 //! Which filters have which callback, worked out once per configuration and worker.
 
-use crate::filter::{Direction, FactoryContext, FilterFactory, FilterLocal, Interest};
-use std::sync::Arc;
+use crate::filter::{ChainFilter, Direction, FactoryContext, FilterLocal, Interest};
 
 /// A chain's factories on this worker, and an index list for each callback. Owner: the worker.
 #[derive(Default)]
 pub(crate) struct Plan {
-    locals: Vec<Box<dyn FilterLocal>>,
+    filters: Vec<Planned>,
     request: Lists,
     response: Lists,
     lifecycle: Vec<u8>,
+}
+
+/// One filter of the chain.
+pub(super) struct Planned {
+    pub(super) local: Box<dyn FilterLocal>,
+    pub(super) name: Box<str>,
+    /// It only runs where the route says so.
+    pub(super) is_disabled: bool,
 }
 
 /// Positions, in the direction's order, of the filters that have the callback.
@@ -29,13 +36,14 @@ pub(super) enum Callback {
 }
 
 impl Plan {
-    /// Builds this worker's halves of `factories`; at most 255.
-    pub(crate) fn build(factories: &[Arc<dyn FilterFactory>], cx: &FactoryContext<'_>) -> Self {
+    /// Builds this worker's halves of `filters`; at most 255.
+    pub(crate) fn build(filters: &[ChainFilter], cx: &FactoryContext<'_>) -> Self {
         let mut plan = Self::default();
-        for (index, factory) in factories.iter().enumerate() {
-            plan.locals.push(factory.local(cx));
+        for (index, ChainFilter { name, is_disabled, factory }) in filters.iter().enumerate() {
+            let (local, name, is_disabled) = (factory.local(cx), name.clone(), *is_disabled);
+            plan.filters.push(Planned { local, name, is_disabled });
             let (interest, index) = (factory.interest(), index as u8);
-            let reversed = factories.len() as u8 - 1 - index;
+            let reversed = filters.len() as u8 - 1 - index;
             let request = &mut plan.request;
             for (list, position, bit) in [
                 (&mut request.headers, index, Interest::REQUEST_HEADERS),
@@ -57,8 +65,8 @@ impl Plan {
         plan
     }
 
-    pub(super) fn locals(&self) -> &[Box<dyn FilterLocal>] {
-        &self.locals
+    pub(super) fn filters(&self) -> &[Planned] {
+        &self.filters
     }
 
     pub(super) fn list(&self, direction: Direction, callback: Callback) -> &[u8] {

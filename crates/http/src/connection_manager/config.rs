@@ -22,7 +22,7 @@ use super::client_address::{ClientRules, InternalAddresses};
 use super::codec_options::{CommonOptions, codec_options_http1, codec_options_http2, only_true};
 use super::host_rules::{HostRules, StripPort};
 use super::path_rules::{EscapedSlashes, PathRules};
-use crate::filter::{FilterFactory, PerRoute};
+use crate::filter::{ChainFilter, FilterFactory, PerRoute};
 use crate::route::{ParseContext as RouteContext, Table};
 
 pub(super) const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
@@ -41,7 +41,7 @@ pub struct ConnectionManager {
     /// `route_config`
     pub routes: Arc<Table>,
     /// `http_filters` in order, without the router.
-    pub factories: Vec<Arc<dyn FilterFactory>>,
+    pub filters: Vec<ChainFilter>,
     /// `server_name`, `envoy` by default.
     pub server_name: String,
     /// `server_header_transformation`
@@ -158,8 +158,8 @@ pub struct ParseContext<'a> {
     pub has_cluster: &'a dyn Fn(&str) -> bool,
     /// The factory of a filter, given the filter's name and configuration.
     pub filter: &'a dyn Fn(&str, &AnyConfig, &At<'_>) -> Result<Arc<dyn FilterFactory>, Invalid>,
-    /// What a route says about the filter of this name.
-    pub per_route: &'a dyn Fn(&str, &prost_types::Any, &At<'_>) -> Result<PerRoute, Invalid>,
+    /// What a route says to the filter of this name; `None` when filters of that type have no configuration for routes.
+    pub per_route: &'a dyn Fn(&str, &prost_types::Any, &At<'_>) -> Result<Option<PerRoute>, Invalid>,
     /// The bytes of a data source that is not inline.
     pub data_source: &'a dyn Fn(core::DataSource, &At<'_>) -> Result<Vec<u8>, Invalid>,
     /// The listener's `per_connection_buffer_limit_bytes`; zero is no limit.
@@ -358,7 +358,7 @@ impl ConnectionManager {
                 http1,
                 http2,
                 routes: routes.take(),
-                factories: filters,
+                filters,
                 server_name: if server_name.is_empty() { "envoy".to_owned() } else { server_name },
                 server_header: server_header.take(),
                 stream_idle_timeout,
@@ -509,7 +509,7 @@ fn parse_routes(proto: RouteConfiguration, at: &At<'_>, cx: &ParseContext<'_>) -
 /// One of `http_filters`.
 enum Filter {
     Router { name: String },
-    Other(Arc<dyn FilterFactory>),
+    Other(ChainFilter),
 }
 
 impl Filter {
@@ -518,9 +518,9 @@ impl Filter {
         protos: Vec<pb::HttpFilter>,
         at: &At<'_>,
         cx: &ParseContext<'_>,
-    ) -> Result<Vec<Arc<dyn FilterFactory>>, Invalid> {
+    ) -> Result<Vec<ChainFilter>, Invalid> {
         let mut failed = None;
-        let mut factories = Vec::new();
+        let mut chain = Vec::new();
         let mut has_router = false;
         let count = protos.len();
         for (index, proto) in protos.into_iter().enumerate() {
@@ -533,14 +533,14 @@ impl Filter {
                     )));
                 }
                 Ok(Self::Router { .. }) => has_router = true,
-                Ok(Self::Other(factory)) => factories.push(factory),
+                Ok(Self::Other(filter)) => chain.push(filter),
                 Err(invalid) => failed = Some(invalid),
             }
         }
         match (failed, has_router) {
             // What is invalid may have been the router: its own error says enough.
             (Some(invalid), _) => Err(invalid),
-            (None, true) => Ok(factories),
+            (None, true) => Ok(chain),
             (None, false) => Err(at.error(code::NOT_IMPLEMENTED, "no terminal router filter")),
         }
     }
@@ -549,12 +549,17 @@ impl Filter {
         // An optional filter of an unknown type is refused like any other: Envoy may well know it.
         let pb::HttpFilter { name, is_optional: _, disabled, config_type } = proto;
         let mut f = at.fields();
-        f.unsupported("disabled", disabled);
         let filter = match config_type {
             Some(pb::http_filter::ConfigType::TypedConfig(any)) => f.value("typed_config", any, |any, at| {
                 let config = AnyConfig::parse(any, at)?;
                 if config.type_name() != ROUTER {
-                    return (cx.filter)(&name, &config, at).map(Self::Other);
+                    let factory = (cx.filter)(&name, &config, at)?;
+                    return Ok(Self::Other(ChainFilter { name: name.as_str().into(), is_disabled: disabled, factory }));
+                }
+                if disabled {
+                    return Err(at.invalid(format!(
+                        "Error: the last (terminal) filter ({name}) in the chain cannot be disabled by default."
+                    )));
                 }
                 parse_router(config.decode(at)?, at)?;
                 Ok(Self::Router { name: name.clone() })

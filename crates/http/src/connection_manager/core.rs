@@ -6,7 +6,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use nuncio_codec::{ErrorCode, Protocol, ResetCause, StreamId};
-use nuncio_message::{Buffer, Headers, Tick};
+use nuncio_message::{Buffer, HeaderMapKind, Headers, Tick};
 use nuncio_telemetry::formatter::{Inputs, LogType};
 use nuncio_telemetry::{AccessLogs, Moment, ResponseFlag, StreamInfo};
 
@@ -14,6 +14,7 @@ use super::timeouts::Deadlines;
 use super::{Connection, Deadline, Manager};
 use crate::chain::{Actions, ChainId};
 use crate::filter::{Direction, LocalReply, PerRoute};
+use crate::header_mutation::Subject;
 use crate::http_worker::HttpWorker;
 use crate::route::{Route, RouteRef};
 use crate::streams::StreamKey;
@@ -261,6 +262,19 @@ impl Core {
         self.http.woken().waker(FilterKey { key: self.key, chain, index })
     }
 
+    /// The message of `kind`, to be changed.
+    pub(crate) fn subject(&mut self, kind: HeaderMapKind) -> Subject<'_> {
+        Subject {
+            info: &self.info,
+            request: &mut self.request,
+            request_trailers: self.request_trailers.as_mut(),
+            response: self.response.as_mut(),
+            response_trailers: self.response_trailers.as_mut(),
+            kind,
+            scratch: self.http.scratch(),
+        }
+    }
+
     // The route.
 
     pub(crate) fn clear_route(&mut self) {
@@ -308,11 +322,11 @@ impl Core {
     }
 
     pub(crate) fn per_route(&mut self, filter: &str) -> Option<PerRoute> {
-        self.route_ref()?.per_filter(filter).into_iter().next_back()
+        self.route_ref()?.per_filter(filter).next_back().cloned()
     }
 
     pub(crate) fn per_route_all(&mut self, filter: &str) -> Vec<PerRoute> {
-        self.route_ref().map(|route| route.per_filter(filter)).unwrap_or_default()
+        self.route_ref().map(|route| route.per_filter(filter).cloned().collect()).unwrap_or_default()
     }
 
     // Deadlines.

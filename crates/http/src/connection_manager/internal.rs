@@ -10,7 +10,7 @@ use nuncio_upstream::Clusters;
 
 use super::ConnectionManager;
 use super::config::{LocalInfo, ParseContext, ROUTER};
-use crate::filter::FilterFactory;
+use crate::filter::{ChainFilter, FilterFactory};
 
 impl ConnectionManager {
     /// A manager whose requests are answered by `filters`: it has no routes. Its counters are `http.<stat_prefix>.*`.
@@ -44,7 +44,8 @@ impl ConnectionManager {
             local: &LocalInfo::default(),
         };
         let mut manager = Self::parse(proto, &At::root(&sink), &cx).expect("nothing in it is left to an operator");
-        manager.factories = filters;
+        let unnamed = |factory| ChainFilter { name: Box::default(), is_disabled: false, factory };
+        manager.filters = filters.into_iter().map(unnamed).collect();
         manager
     }
 }

@@ -39,8 +39,9 @@ impl Manager {
         access_logs: &Arc<AccessLogs>,
         root: &Scope,
     ) -> Rc<Self> {
-        let group: Group<ManagerStats> = ManagerStats::new(&root.scope(&format!("http.{}.", config.stat_prefix)));
-        let plan = Plan::build(&config.factories, &FactoryContext { worker: http.worker() });
+        let scope = root.scope(&format!("http.{}.", config.stat_prefix));
+        let group: Group<ManagerStats> = ManagerStats::new(&scope);
+        let plan = Plan::build(&config.filters, &FactoryContext { worker: http.worker(), scope: &scope });
         Rc::new(Self {
             stats: group.local(http.worker().index()),
             _group: group,

@@ -124,6 +124,7 @@ impl Stream {
                     self.core.reply(reply);
                     return;
                 }
+                self.chain.choose(&mut self.core);
                 self.chain.head(Direction::Request, 0, end_stream, &mut self.core, &mut self.router);
             }
             Frame::Data { data, end_stream } => {

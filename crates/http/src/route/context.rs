@@ -1,8 +1,6 @@
 //! What a route configuration needs from outside while it is parsed.
 
-use std::any::Any;
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use nuncio_config::At;
 use nuncio_config::Invalid;
@@ -10,6 +8,7 @@ use nuncio_config::Path;
 use nuncio_proto::envoy::config::core::v3 as core;
 
 use super::action::ClusterRef;
+use crate::filter::PerRoute;
 
 /// The collaborators of [`Table::parse`](super::Table::parse).
 pub struct ParseContext<'a> {
@@ -19,8 +18,9 @@ pub struct ParseContext<'a> {
     references: RefCell<Vec<ClusterReference>>,
 }
 
-/// Parses the configuration that a route has for the filter of this name.
-type FilterParser<'a> = dyn Fn(&str, &prost_types::Any, &At<'_>) -> Result<Arc<dyn Any + Send + Sync>, Invalid> + 'a;
+/// Parses the configuration that a route has for the filter of this name; `None` when filters of that type have none for
+/// routes.
+type FilterParser<'a> = dyn Fn(&str, &prost_types::Any, &At<'_>) -> Result<Option<PerRoute>, Invalid> + 'a;
 
 /// Has the bytes of a data source that is not inline.
 type DataReader<'a> = dyn Fn(core::DataSource, &At<'_>) -> Result<Vec<u8>, Invalid> + 'a;
@@ -58,12 +58,7 @@ impl<'a> ParseContext<'a> {
         cluster
     }
 
-    pub(super) fn filter(
-        &self,
-        name: &str,
-        any: &prost_types::Any,
-        at: &At<'_>,
-    ) -> Result<Arc<dyn Any + Send + Sync>, Invalid> {
+    pub(super) fn filter(&self, name: &str, any: &prost_types::Any, at: &At<'_>) -> Result<Option<PerRoute>, Invalid> {
         (self.filter)(name, any, at)
     }
 

@@ -2,9 +2,13 @@
 
 use nuncio_config::At;
 use nuncio_config::Invalid;
-use nuncio_message::HeaderMapKind;
-use nuncio_message::Headers;
 use nuncio_proto::envoy::config::core::v3 as core;
+
+use crate::header_mutation::Addition;
+use crate::header_mutation::Scratch;
+use crate::header_mutation::Span;
+use crate::header_mutation::Subject;
+use crate::header_mutation::header_name;
 
 /// `headers_to_add` and `headers_to_remove` of one level.
 #[derive(Debug, Default)]
@@ -13,27 +17,11 @@ pub struct HeaderMutations {
     additions: Box<[Addition]>,
 }
 
-#[derive(Debug)]
-struct Addition {
-    name: Box<[u8]>,
-    value: Box<[u8]>,
-    action: Append,
-}
-
-/// `envoy.config.core.v3.HeaderValueOption.HeaderAppendAction`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Append {
-    Always,
-    IfAbsent,
-    Overwrite,
-    OverwriteIfExists,
-}
-
 impl HeaderMutations {
     /// Parses the request's two fields, which are named alike at every level.
     ///
     /// # Errors
-    /// When a pseudo header or the host would be changed, or a value has an operator.
+    /// When a pseudo header or the host would be changed, or a value is not a format.
     pub(super) fn parse_request(
         additions: Vec<core::HeaderValueOption>,
         removals: Vec<String>,
@@ -80,27 +68,39 @@ impl HeaderMutations {
 
     /// Changes the headers: first all removals, then what overwrites, then what is added.
     ///
-    /// Whether a header exists is asked after the removals, before anything of this level is written, as Envoy does.
-    pub fn apply(&self, headers: &mut Headers, kind: HeaderMapKind) {
+    /// Values are made, and it is asked whether a header exists, after the removals and before anything of this level is
+    /// written, as Envoy does: two additions to one absent header are both made, neither sees the other.
+    pub fn apply(&self, subject: &mut Subject<'_>) {
+        if self.is_empty() {
+            return;
+        }
+        let Some(headers) = subject.headers_mut() else { return };
         for name in &self.removals {
             headers.remove_by_name(name);
         }
-        let mut skipped = Skipped::default();
-        for (at, addition) in self.additions.iter().enumerate() {
-            if addition.is_skipped(headers) {
-                skipped.add(at);
+        if !self.additions.is_empty() {
+            subject.with_scratch(|subject, scratch| self.add(subject, scratch));
+        }
+    }
+
+    fn add(&self, subject: &mut Subject<'_>, scratch: &mut Scratch) {
+        for (index, addition) in (0..).zip(&self.additions) {
+            let start = scratch.line.len();
+            addition.value.append(subject, &mut scratch.line);
+            let value = &scratch.line.as_bytes()[start..];
+            if subject.headers_mut().is_some_and(|headers| addition.wants(value, headers)) {
+                scratch.spans.push(Span { index, start: start as u32, end: scratch.line.len() as u32 });
             }
         }
-        for (_, addition) in self.additions.iter().enumerate().filter(|(at, _)| !skipped.has(*at)) {
-            if matches!(addition.action, Append::Overwrite | Append::OverwriteIfExists) {
-                // Envoy moves an overwritten header to the end.
-                headers.remove_by_name(&addition.name);
-                headers.push_name(&addition.name, &addition.value);
-            }
-        }
-        for (_, addition) in self.additions.iter().enumerate().filter(|(at, _)| !skipped.has(*at)) {
-            if matches!(addition.action, Append::Always | Append::IfAbsent) {
-                headers.add(kind, &addition.name, &addition.value);
+        let kind = subject.kind();
+        let Some(headers) = subject.headers_mut() else { return };
+        for is_overwriting in [true, false] {
+            for Span { index, start, end } in &scratch.spans {
+                let addition = &self.additions[*index as usize];
+                if addition.action.overwrites() == is_overwriting {
+                    let value = &scratch.line.as_bytes()[*start as usize..*end as usize];
+                    addition.put(value, kind, headers);
+                }
             }
         }
     }
@@ -108,90 +108,3 @@ impl HeaderMutations {
 
 /// The most additions of one level, as in Envoy.
 const MAX_ADDITIONS: usize = 1000;
-
-/// Additions whose condition did not hold. Two additions to one absent header are both made: neither sees the other.
-#[derive(Default)]
-struct Skipped([u64; MAX_ADDITIONS.div_ceil(64)]);
-
-impl Skipped {
-    fn add(&mut self, at: usize) {
-        self.0[at / 64] |= 1 << (at % 64);
-    }
-
-    fn has(&self, at: usize) -> bool {
-        self.0[at / 64] & (1 << (at % 64)) != 0
-    }
-}
-
-impl Addition {
-    fn is_skipped(&self, headers: &Headers) -> bool {
-        match self.action {
-            Append::IfAbsent => headers.get_by_name(&self.name).is_some(),
-            Append::OverwriteIfExists => headers.get_by_name(&self.name).is_none(),
-            Append::Always | Append::Overwrite => false,
-        }
-    }
-
-    /// Parses one addition; nothing when it would add nothing.
-    fn parse(proto: core::HeaderValueOption, at: &At<'_>) -> Result<Option<Self>, Invalid> {
-        let core::HeaderValueOption { header, append, append_action, keep_empty_value } = proto;
-        let mut f = at.fields();
-        let header = f.required("header", header, |core::HeaderValue { key, value, raw_value }, at| {
-            let mut f = at.fields();
-            let name = f.value("key", key, |name, at| header_name(&name, "modified", at));
-            let value = f.value("value", value, |text, at| plain_value(&text, at));
-            // Envoy takes no raw value here: the header is not added.
-            f.unsupported("raw_value", raw_value);
-            f.finish(|| (name.take(), value.take()))
-        });
-        let action = f.value("append_action", append_action, |number, at| Append::parse(append, number, at));
-        f.finish(|| {
-            let (name, value) = header.take();
-            (keep_empty_value || !value.is_empty()).then(|| Self { name, value, action: action.take() })
-        })
-    }
-}
-
-impl Append {
-    fn parse(append: Option<bool>, number: i32, at: &At<'_>) -> Result<Self, Invalid> {
-        use core::header_value_option::HeaderAppendAction as A;
-        let action: A = nuncio_config::scalar::enumeration(number, at)?;
-        match (append, action) {
-            (None, A::AppendIfExistsOrAdd) | (Some(true), A::AppendIfExistsOrAdd) => Ok(Self::Always),
-            (None, A::AddIfAbsent) => Ok(Self::IfAbsent),
-            (None, A::OverwriteIfExistsOrAdd) | (Some(false), A::AppendIfExistsOrAdd) => Ok(Self::Overwrite),
-            (None, A::OverwriteIfExists) => Ok(Self::OverwriteIfExists),
-            (Some(_), _) => Err(at.invalid("Both append and append_action are set and it's not allowed")),
-        }
-    }
-}
-
-fn header_name(name: &str, verb: &str, at: &At<'_>) -> Result<Box<[u8]>, Invalid> {
-    if name.starts_with(':') || name.eq_ignore_ascii_case("host") {
-        return Err(at.invalid(format!(":-prefixed or host headers may not be {verb}")));
-    }
-    Ok(name.to_ascii_lowercase().into_bytes().into())
-}
-
-/// A value without operators; `%%` is a percent sign.
-fn plain_value(text: &str, at: &At<'_>) -> Result<Box<[u8]>, Invalid> {
-    let mut value = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(percent) = rest.find('%') {
-        value.extend_from_slice(&rest.as_bytes()[..percent]);
-        let after = &rest[percent + 1..];
-        let Some(end) = after.find('%') else {
-            let position = text.len() - after.len() - 1;
-            let message =
-                format!("Incorrect configuration: {text}. Couldn't find valid command at position {position}");
-            return Err(at.invalid(message));
-        };
-        if end > 0 {
-            return Err(at.not_implemented(&format!("the operator '%{}%'", &after[..end])));
-        }
-        value.push(b'%');
-        rest = &after[1..];
-    }
-    value.extend_from_slice(rest.as_bytes());
-    Ok(value.into())
-}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use nuncio_config::At;
 use nuncio_config::Invalid;
+use nuncio_config::diagnostic::code;
 use nuncio_proto::envoy::config::route::v3 as pb;
 
 use super::context::ParseContext;
@@ -50,23 +51,55 @@ impl PerFilter {
 }
 
 impl FilterOverride {
+    /// The configuration, if there is one.
+    pub fn config(&self) -> Option<&Arc<dyn Any + Send + Sync>> {
+        match self {
+            Self::Config(config) => Some(config),
+            Self::Disabled | Self::Enabled => None,
+        }
+    }
+
     fn parse(name: &str, any: prost_types::Any, cx: &ParseContext<'_>, at: &At<'_>) -> Result<Self, Invalid> {
         let type_name = any.type_url.rsplit('/').next().unwrap_or_default();
         if type_name != <pb::FilterConfig as prost::Name>::full_name() {
-            return cx.filter(name, &any, at).map(Self::Config);
+            return match cx.filter(name, &any, at)? {
+                Some(config) => Ok(Self::Config(config)),
+                None => Err(at.invalid(takes_none(name))),
+            };
         }
         let pb::FilterConfig { config, is_optional, disabled } = at.any(&any)?;
         let mut f = at.fields();
-        f.without_effect("is_optional", is_optional, "a configuration that no filter takes is always an error");
         let parsed = match config {
             _ if disabled => Ok(Self::Disabled),
             Some(any) if any.type_url.is_empty() => Ok(Self::Enabled),
-            Some(any) => cx.filter(name, &any, &at.field("config")).map(Self::Config),
+            Some(any) => Self::inner(name, &any, is_optional, cx, &at.field("config")),
             None => Err(at.invalid(format!("Empty route/virtual host per filter configuration for {name} filter"))),
         };
         let parsed = f.keep(parsed);
         f.finish(|| parsed.take())
     }
+
+    /// Parses `FilterConfig.config`. One that no filter takes may be optional; it still switches the filter on.
+    fn inner(
+        name: &str,
+        any: &prost_types::Any,
+        is_optional: bool,
+        cx: &ParseContext<'_>,
+        at: &At<'_>,
+    ) -> Result<Self, Invalid> {
+        match cx.filter(name, any, at)? {
+            Some(config) => Ok(Self::Config(config)),
+            None if is_optional => {
+                at.warning(code::NO_EFFECT, takes_none(name));
+                Ok(Self::Enabled)
+            }
+            None => Err(at.invalid(takes_none(name))),
+        }
+    }
+}
+
+fn takes_none(name: &str) -> String {
+    format!("The filter {name} doesn't support virtual host or route specific configurations")
 }
 
 impl fmt::Debug for FilterOverride {

@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use nuncio_message::HeaderMapKind;
 use nuncio_message::Headers;
 
 use super::action::ClusterSpecifier;
@@ -18,6 +17,7 @@ use super::table::RouteKey;
 use super::table::Table;
 use super::virtual_host::VirtualHost;
 use super::weighted::WeightedCluster;
+use crate::header_mutation::Subject;
 
 /// A stream's hold on its route: it pins the table, so that an update in between changes nothing for the stream.
 #[derive(Clone)]
@@ -80,32 +80,33 @@ impl RouteRef {
         self.filter_levels().into_iter().rev().flatten().find_map(|level| level.find(filter))
     }
 
+    /// Whether any level says anything to any filter.
+    pub fn has_filter_overrides(&self) -> bool {
+        self.filter_levels().into_iter().flatten().any(|level| !level.is_empty())
+    }
+
     /// All configurations for the filter with this name, the least specific first.
-    pub fn per_filter(&self, filter: &str) -> Vec<Arc<dyn Any + Send + Sync>> {
-        let config = |level: &PerFilter| match level.find(filter) {
-            Some(FilterOverride::Config(config)) => Some(Arc::clone(config)),
-            Some(FilterOverride::Disabled | FilterOverride::Enabled) | None => None,
-        };
-        self.filter_levels().into_iter().flatten().filter_map(config).collect()
+    pub fn per_filter(&self, filter: &str) -> impl DoubleEndedIterator<Item = &Arc<dyn Any + Send + Sync>> {
+        self.filter_levels().into_iter().flatten().filter_map(move |level| level.find(filter)?.config())
     }
 
     /// Makes the changes of all levels to a request's head, in Envoy's order.
-    pub fn change_request_headers(&self, headers: &mut Headers) {
+    pub fn change_request_headers(&self, subject: &mut Subject<'_>) {
         let own = self.weighted_cluster().map(|cluster| &cluster.request_headers);
         let route = &self.route().request_headers;
         let (host, table) = (&self.virtual_host().request_headers, &self.table.request_headers);
         for level in own.into_iter().chain(self.ordered([route, host, table])) {
-            level.apply(headers, HeaderMapKind::Request);
+            level.apply(subject);
         }
     }
 
     /// Makes the changes of all levels to a response's head, in Envoy's order.
-    pub fn change_response_headers(&self, headers: &mut Headers) {
+    pub fn change_response_headers(&self, subject: &mut Subject<'_>) {
         let own = self.weighted_cluster().map(|cluster| &cluster.response_headers);
         let route = &self.route().response_headers;
         let (host, table) = (&self.virtual_host().response_headers, &self.table.response_headers);
         for level in own.into_iter().chain(self.ordered([route, host, table])) {
-            level.apply(headers, HeaderMapKind::Response);
+            level.apply(subject);
         }
     }
 

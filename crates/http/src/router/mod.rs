@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nuncio_codec::{ErrorCode, ResetCause, StreamId};
-use nuncio_message::{Buffer, Chunk, HeaderId, Headers};
+use nuncio_message::{Buffer, Chunk, HeaderId, HeaderMapKind, Headers};
 use nuncio_telemetry::{ClusterNames, HostDescription, Moment, ResponseFlag};
 use nuncio_upstream::{BreakerSlot, PickContext, Resource};
 
@@ -130,7 +130,7 @@ impl Router {
         if let Some(host) = route.weighted_cluster().and_then(|weighted| weighted.host_rewrite.as_ref()) {
             rewrite_host(&mut core.request, host, forward.append_x_forwarded_host);
         }
-        route.change_request_headers(&mut core.request);
+        route.change_request_headers(&mut core.subject(HeaderMapKind::Request));
         if let Some(path) = route.route().rewritten_path(&core.request) {
             let old = core.request.get(HeaderId::PATH).unwrap_or_default().to_vec();
             core.request.set(HeaderId::X_ENVOY_ORIGINAL_PATH, &old);
@@ -264,8 +264,12 @@ impl Router {
                     let took = (now - sent).as_millis() as u64;
                     headers.set_number(HeaderId::X_ENVOY_UPSTREAM_SERVICE_TIME, took);
                 }
-                if let Some(route) = core.route_ref() {
-                    route.change_response_headers(&mut headers);
+                if let Some(route) = core.route_ref().cloned() {
+                    // Values may hold the response's headers and status.
+                    core.response = Some(headers);
+                    core.info.response_code = Some(status);
+                    route.change_response_headers(&mut core.subject(HeaderMapKind::Response));
+                    headers = core.response.take().unwrap_or_default();
                 }
                 core.deadlines.clear(Deadline::PerTry);
                 if end_stream {

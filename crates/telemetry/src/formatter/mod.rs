@@ -143,6 +143,14 @@ impl Formatter {
         Ok(Self { body: Body::Json(Object::parse(format, at)?), empty })
     }
 
+    /// The text of a format without operators, which is the same for all streams.
+    pub fn constant(&self) -> Option<&[u8]> {
+        match &self.body {
+            Body::Text(template) => template.as_text(),
+            Body::Json(_) => None,
+        }
+    }
+
     /// Appends the format's text for one stream. Allocates only when the line has to grow.
     pub fn append(&self, inputs: &Inputs<'_>, line: &mut Line) {
         match &self.body {

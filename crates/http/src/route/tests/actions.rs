@@ -183,11 +183,7 @@ fn filters_are_told_what_each_level_says() {
     let table = parse(proto).expect("a valid table");
     let found = RouteRef::find(&table, &request("/", &[]), 0).expect("a route");
     let all = |name: &str| -> Vec<String> {
-        found
-            .per_filter(name)
-            .iter()
-            .map(|config| config.downcast_ref::<String>().cloned().unwrap_or_default())
-            .collect()
+        found.per_filter(name).map(|config| config.downcast_ref::<String>().cloned().unwrap_or_default()).collect()
     };
     assert_eq!(all("f"), ["t/config", "t/host", "t/inner"]);
     assert_eq!(all("g"), ["t/config"]);

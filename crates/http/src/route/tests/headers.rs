@@ -1,6 +1,11 @@
 use nuncio_proto::envoy::config::core::v3::header_value_option::HeaderAppendAction as A;
 
+use std::cell::RefCell;
+
+use nuncio_telemetry::StreamInfo;
+
 use super::*;
+use crate::header_mutation::Subject;
 
 fn add(name: &str, value: &str, action: A) -> core::HeaderValueOption {
     let header = core::HeaderValue { key: name.into(), value: value.into(), raw_value: Vec::new() };
@@ -11,6 +16,23 @@ fn shown(headers: &Headers) -> String {
     let lines = headers.iter().filter(|header| !header.id.is_pseudo());
     let line = |name: &[u8], value: &[u8]| format!("{}: {}", name.escape_ascii(), value.escape_ascii());
     lines.map(|header| line(header.name, header.value)).collect::<Vec<_>>().join("\n")
+}
+
+/// Makes the route's changes to the heads.
+fn change(found: &RouteRef, request: &mut Headers, response: Option<&mut Headers>) {
+    let (info, scratch) = (StreamInfo::default(), RefCell::default());
+    let mut subject = Subject {
+        info: &info,
+        request,
+        request_trailers: None,
+        response,
+        response_trailers: None,
+        kind: HeaderMapKind::Request,
+        scratch: &scratch,
+    };
+    found.change_request_headers(&mut subject);
+    subject.kind = HeaderMapKind::Response;
+    found.change_response_headers(&mut subject);
 }
 
 /// What one level would add for its name.
@@ -68,11 +90,10 @@ fn levels_are_applied_in_order_and_weighted_clusters_first() {
         let table = parse(levels(most_specific_wins, is_weighted)).expect("a valid table");
         let mut headers = request("/", &[("x-l", "c")]);
         let found = RouteRef::find(&table, &headers, 0).expect("a route");
-        found.change_request_headers(&mut headers);
-        assert_eq!(shown(&headers), expected, "{most_specific_wins} {is_weighted}");
         let mut response = Headers::new();
         response.push_name(b"x-l", b"c");
-        found.change_response_headers(&mut response);
+        change(&found, &mut headers, Some(&mut response));
+        assert_eq!(shown(&headers), expected, "{most_specific_wins} {is_weighted}");
         assert_eq!(shown(&response), expected, "{most_specific_wins} {is_weighted}");
     }
 }
@@ -95,6 +116,9 @@ fn one_level_removes_then_overwrites_then_adds() {
         add("x-empty", "", A::AppendIfExistsOrAdd),
         keep(add("x-empty2", "", A::AppendIfExistsOrAdd)),
         add("x-pct", "100%%", A::AppendIfExistsOrAdd),
+        add("x-req", "%REQ(x-ap)%|%REQ(x-gone?x-new)%", A::AppendIfExistsOrAdd),
+        add("x-none", "%REQ(x-gone)%", A::AppendIfExistsOrAdd),
+        keep(add("x-none2", "%REQ(x-gone)%", A::AppendIfExistsOrAdd)),
         add("x-sp", " a ", A::AppendIfExistsOrAdd),
         add("accept-encoding", "br", A::AppendIfExistsOrAdd),
         add("x-ap2", "1", A::AppendIfExistsOrAdd),
@@ -131,10 +155,10 @@ fn one_level_removes_then_overwrites_then_adds() {
             ("x-boola", "c"),
         ],
     );
-    RouteRef::find(&table, &headers, 0).expect("a route").change_request_headers(&mut headers);
+    change(&RouteRef::find(&table, &headers, 0).expect("a route"), &mut headers, None);
     let expected = "x-has: c\nx-has4: c\naccept-encoding: gzip,br\nx-ap: c\nx-boola: c\nx-has2: 1\nx-ow: 2\nx-ap2: 2\n\
                     x-has3: n\nx-has5: \nx-bool: v\nx-ab: 1\nx-ab: 2\nx-ap: 1\nx-case: v\nx-empty2: \nx-pct: 100%\n\
-                    x-sp:  a \nx-ap2: 1\nx-gone: back\naccept: z\nx-boola: v";
+                    x-req: c|\nx-none2: \nx-sp:  a \nx-ap2: 1\nx-gone: back\naccept: z\nx-boola: v";
     assert_eq!(shown(&headers), expected);
 }
 
@@ -157,7 +181,7 @@ fn errors_are_envoys() {
             "header.value",
             "Incorrect configuration: %%%. Couldn't find valid command at position 2",
         ),
-        (plain("x-a", "a%%b%PROTOCOL%"), "header.value", "the operator '%PROTOCOL%' is not supported yet"),
+        (plain("x-a", "%FOO%"), "header.value", "Not supported field in StreamInfo: FOO (at position 0)"),
         (
             core::HeaderValueOption { append: Some(true), ..add("x-a", "b", A::AddIfAbsent) },
             "append_action",

@@ -19,6 +19,8 @@ use nuncio_proto::envoy::config::route::v3 as pb;
 use nuncio_proto::envoy::r#type::matcher::v3 as matcher;
 use nuncio_upstream::Clusters;
 
+use crate::filter::PerRoute;
+
 use super::*;
 
 /// Parses a route configuration, or has all error messages with their paths.
@@ -44,14 +46,11 @@ fn parse_with(
 }
 
 /// A filter's configuration is its type URL here; the filter `bad` takes none.
-fn parse_filter(
-    name: &str,
-    any: &prost_types::Any,
-    at: &At<'_>,
-) -> Result<Arc<dyn std::any::Any + Send + Sync>, Invalid> {
+fn parse_filter(name: &str, any: &prost_types::Any, at: &At<'_>) -> Result<Option<PerRoute>, Invalid> {
     match name {
         "bad" => Err(at.invalid("not for this filter")),
-        _ => Ok(Arc::new(any.type_url.clone())),
+        "none" => Ok(None),
+        _ => Ok(Some(Arc::new(any.type_url.clone()))),
     }
 }
 

@@ -1,0 +1,13 @@
+//! The HTTP filters, one folder each, under the name of their package in `envoy.extensions.filters.http`.
+//!
+//! A filter is added by its folder, its `mod` line and its line in [`REGISTRY`]. The connection manager finds it by the type
+//! of its configuration; the names in a chain are the operator's, and tell routes which filter they speak to.
+
+mod header_mutation;
+mod registry;
+
+use registry::FilterType;
+pub use registry::{filter, per_route};
+
+/// All filters but the router, which is part of the request path.
+const REGISTRY: &[FilterType] = &[header_mutation::TYPE];
