@@ -190,20 +190,9 @@ impl Connection {
     }
 
     fn complete(&self, exchange: &Exchange, status: u16, from_origin: bool, bytes: u64) {
-        let id = exchange.id;
-        if from_origin {
-            let answer = exchange.answer;
-            let has_body = exchange.method != "HEAD" && !matches!(status, 204 | 304);
-            let expected = if has_body { answer.message.body } else { 0 };
-            if bytes != expected {
-                self.fail(format!("response {id} is complete after {bytes} bytes, not {expected}"));
-            }
-            if status != answer.status {
-                self.fail(format!("response {id} arrived as {status}, not {}", answer.status));
-            }
-        }
+        check_complete(&self.sim, &self.ledger, exchange, status, from_origin, bytes);
         self.waiting.borrow_mut().pop_front();
-        self.ledger.ended(&self.sim, id, Outcome::Complete { status, from_origin });
+        self.ledger.ended(&self.sim, exchange.id, Outcome::Complete { status, from_origin });
     }
 
     /// Whether the client has left.
@@ -232,5 +221,28 @@ impl Connection {
 
     fn fail(&self, what: String) {
         self.ledger.fail(&self.sim, what);
+    }
+}
+
+/// A response is complete: it must be what the origin sent, if it was the origin that sent it.
+pub(crate) fn check_complete(
+    sim: &Sim,
+    ledger: &Ledger,
+    exchange: &Exchange,
+    status: u16,
+    from_origin: bool,
+    bytes: u64,
+) {
+    if !from_origin {
+        return;
+    }
+    let (id, answer) = (exchange.id, exchange.answer);
+    let has_body = exchange.method != "HEAD" && !matches!(status, 204 | 304);
+    let expected = if has_body { answer.message.body } else { 0 };
+    if bytes != expected {
+        ledger.fail(sim, format!("response {id} is complete after {bytes} bytes, not {expected}"));
+    }
+    if status != answer.status {
+        ledger.fail(sim, format!("response {id} arrived as {status}, not {}", answer.status));
     }
 }

@@ -9,9 +9,9 @@ use nuncio_network::{ConnectFuture, Connector, Transport};
 
 use super::executor::Sim;
 use super::ledger::Ledger;
-use super::origin;
 use super::pipe::{Weather, pipe};
-use super::scenario::Scenario;
+use super::scenario::{Protocol, Scenario};
+use super::{http2_origin, origin};
 
 /// Connects to the origins of one world. Owner: the world.
 pub(crate) struct SimConnector {
@@ -43,7 +43,12 @@ impl Connector for SimConnector {
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
             let (near, far) = pipe(&sim, "up", Weather::draw(&sim, scenario.breaking_odds));
-            sim.start(origin::serve(sim.clone(), ledger, far));
+            match scenario.upstream {
+                Protocol::Http1 => sim.start(origin::serve(sim.clone(), ledger, far)),
+                Protocol::Http2 => {
+                    sim.start(http2_origin::serve(sim.clone(), ledger, far, scenario.manners(&sim)));
+                }
+            }
             let local = SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
             Ok((Box::new(near) as Box<dyn Transport>, local))
         })

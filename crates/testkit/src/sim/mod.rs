@@ -6,7 +6,11 @@
 mod client;
 mod connector;
 mod executor;
+mod frame;
 mod http1;
+mod http2;
+mod http2_client;
+mod http2_origin;
 mod ledger;
 mod notify;
 mod origin;

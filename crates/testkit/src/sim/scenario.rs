@@ -2,6 +2,7 @@
 
 use super::client::Habits;
 use super::executor::Sim;
+use super::http2::Manners;
 use super::ledger::{Answer, AnswerTiming, BodyFraming, Cut, Exchange, Message};
 
 /// All that is decided before the world starts.
@@ -17,6 +18,8 @@ pub(crate) struct Scenario {
     pub(crate) connects_refused: u64,
     /// `per_connection_buffer_limit_bytes` of listener and clusters.
     pub(crate) buffer_limit: u32,
+    pub(crate) upstream: Protocol,
+    window: u32,
     /// What changes while the world runs, and when, in microseconds.
     pub(crate) updates: Vec<(u64, Update)>,
     max_connections: u32,
@@ -24,9 +27,17 @@ pub(crate) struct Scenario {
     max_requests: u32,
 }
 
+/// What one side of the proxy speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+}
+
 /// One client.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
+    pub(crate) protocol: Protocol,
     pub(crate) habits: Habits,
     /// Numbered when the world starts.
     pub(crate) exchanges: Vec<Exchange>,
@@ -63,6 +74,8 @@ impl Scenario {
             connects_hang: often(20),
             connects_refused: often(30),
             buffer_limit: sim.pick(&[1_024, 4_096, 32_768, 1_048_576]),
+            upstream: sim.pick(&[Protocol::Http1, Protocol::Http2]),
+            window: sim.pick(&[65_535, 65_535, 200_000]),
             updates: updates(sim),
             max_connections: tight(&[1, 2, 3]),
             max_pending: tight(&[1, 2]),
@@ -70,9 +83,30 @@ impl Scenario {
         }
     }
 
+    /// How a peer treats one HTTP/2 connection.
+    pub(crate) fn manners(&self, sim: &Sim) -> Manners {
+        Manners {
+            window: sim.pick(&[500, 3_000, 20_000, 65_535, 1_000_000]),
+            refills: sim.pick(&[0, 30, 100]),
+            max_streams: sim.pick(&[1, 2, 100, 100]),
+            their_window: i64::from(self.window),
+        }
+    }
+
     /// The configuration.
     pub(crate) fn bootstrap(&self) -> String {
-        let Self { buffer_limit, max_connections, max_pending, max_requests, .. } = self;
+        let Self { buffer_limit, max_connections, max_pending, max_requests, window, .. } = self;
+        let http2 = format!(
+            "http2_protocol_options: {{initial_stream_window_size: {window}, initial_connection_window_size: {window}}}"
+        );
+        let upstream = match self.upstream {
+            Protocol::Http1 => String::new(),
+            Protocol::Http2 => format!(
+                "typed_extension_protocol_options: {{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {{\"@type\": \
+                 type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, \
+                 explicit_http_config: {{{http2}}}}}}}"
+            ),
+        };
         let retry = "retry_policy: {retry_on: \"connect-failure,reset-before-request\", num_retries: 2}";
         format!(
             "static_resources:
@@ -87,6 +121,7 @@ impl Scenario {
           \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: in
           stream_idle_timeout: 60s
+          {http2}
           http_filters:
           - name: envoy.filters.http.router
             typed_config: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
@@ -105,6 +140,7 @@ impl Scenario {
   clusters:
   - name: a
     connect_timeout: 1s
+    {upstream}
     per_connection_buffer_limit_bytes: {buffer_limit}
     circuit_breakers: {{thresholds: [{{max_connections: {max_connections}, max_pending_requests: {max_pending}, \
              max_requests: {max_requests}}}]}}
@@ -130,7 +166,11 @@ impl Client {
             half_closes: sim.chance(20),
             leaves_after: rare(50_000),
         };
-        Self { habits, exchanges: (0..sim.between(1, 5)).map(|_| exchange(sim, mood)).collect() }
+        Self {
+            protocol: sim.pick(&[Protocol::Http1, Protocol::Http2]),
+            habits,
+            exchanges: (0..sim.between(1, 5)).map(|_| exchange(sim, mood)).collect(),
+        }
     }
 }
 

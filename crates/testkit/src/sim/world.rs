@@ -15,13 +15,13 @@ use nuncio_stats::{Store, WorkerIndex};
 use nuncio_upstream::{Cluster, Clusters};
 use nuncio_worker::{Clock, Lifecycle, Random, Spawner, Worker};
 
-use super::client;
 use super::connector::SimConnector;
 use super::executor::{Idle, Sim};
 use super::ledger::Ledger;
 use super::pipe::{Weather, pipe};
-use super::scenario::{Scenario, Update};
+use super::scenario::{Protocol, Scenario, Update};
 use super::verdict;
+use super::{client, http2_client};
 use crate::config;
 
 /// Longer than every timeout of a world together, in microseconds: a day.
@@ -141,12 +141,20 @@ impl World {
             let accept = self.acceptor();
             let (sim, ledger, habits) = (self.sim.clone(), self.ledger.clone(), client.habits);
             let odds = self.scenario.breaking_odds;
+            let scenario = Rc::clone(&self.scenario);
             self.sim.start(async move {
                 sim.sleep(sim.below(20_000)).await;
                 while !requests.borrow().is_empty() {
                     let (near, far) = pipe(&sim, "down", Weather::draw(&sim, odds));
                     accept(far);
-                    client::run(sim.clone(), ledger.clone(), near, habits, Rc::clone(&requests)).await;
+                    let (sim, ledger, requests) = (sim.clone(), ledger.clone(), Rc::clone(&requests));
+                    match client.protocol {
+                        Protocol::Http1 => client::run(sim, ledger, near, habits, requests).await,
+                        Protocol::Http2 => {
+                            let manners = scenario.manners(&sim);
+                            http2_client::run(sim, ledger, near, habits, manners, requests).await;
+                        }
+                    }
                 }
             });
         }
