@@ -37,6 +37,7 @@ struct Inner {
     is_tracing: bool,
     trace: RefCell<Vec<String>>,
     polls: Cell<u64>,
+    next_number: Cell<u64>,
 }
 
 #[derive(Default)]
@@ -87,6 +88,7 @@ impl Sim {
                 is_tracing,
                 trace: RefCell::default(),
                 polls: Cell::new(0),
+                next_number: Cell::new(1),
             }),
         }
     }
@@ -132,6 +134,11 @@ impl Sim {
     /// One of them.
     pub(crate) fn pick<T: Copy>(&self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u64) as usize]
+    }
+
+    /// The next number: for names.
+    pub(crate) fn number(&self) -> u64 {
+        self.inner.next_number.replace(self.inner.next_number.get() + 1)
     }
 
     // Time.

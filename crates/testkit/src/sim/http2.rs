@@ -289,7 +289,7 @@ impl Http2 {
 
     fn handle(&self, head: FrameHead, payload: Vec<u8>) {
         let FrameHead { kind, flags, stream: id, .. } = head;
-        self.inner.sim.trace(|| format!("{:?} gets {head:?}", self.inner.part));
+        self.inner.sim.trace(|| format!("{} {:?} gets {head:?}", self.inner.end.name(), self.inner.part));
         match kind {
             frame::SETTINGS if flags & frame::ACK == 0 => self.settings(&payload),
             frame::SETTINGS => self.our_settings_hold(),

@@ -96,8 +96,10 @@ enum Item {
 
 /// Makes a connection.
 pub(crate) fn pipe(sim: &Sim, name: &str, weather: Weather) -> (End, End) {
+    let name = format!("{name}{}", sim.number());
+    sim.trace(|| format!("{name} opens: {weather:?}"));
     let pipe = Rc::new(RefCell::new(Pipe { weather, ways: Default::default() }));
-    let name: Rc<str> = Rc::from(name);
+    let name: Rc<str> = Rc::from(name.as_str());
     let end = |side| End {
         sim: sim.clone(),
         pipe: Rc::clone(&pipe),
@@ -130,6 +132,10 @@ impl End {
             bytes = &bytes[n..];
         }
         Ok(())
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Ends our direction.
