@@ -1,38 +1,56 @@
 //! Replies made here: one function turns what went wrong into status, headers and body.
 
-use nuncio_message::{Chunk, HeaderId, Headers};
+use nuncio_message::{Chunk, HeaderId, HeaderMapKind, Headers};
 
 use crate::connection_manager::Core;
 use crate::filter::LocalReply;
 
 /// Puts the head of `reply` into `core.response` and returns its body. A gRPC request gets a gRPC answer.
+///
+/// As in Envoy the route's changes, if the route is known, come before content type and length, and see no response code yet.
 pub(crate) fn prepare(reply: LocalReply, core: &mut Core) -> Chunk {
     let LocalReply { status, body, details, headers: extra, grpc_status } = reply;
     core.info.response_code_details = Some(details);
     let mut headers = Headers::new();
-    let is_grpc = is_grpc_request(&core.request);
-    if is_grpc {
-        headers.push(HeaderId::STATUS, b"200");
-        headers.push(HeaderId::CONTENT_TYPE, b"application/grpc");
-        headers.set_number(HeaderId::GRPC_STATUS, u64::from(grpc_status.unwrap_or_else(|| grpc_status_of(status))));
-        if !body.is_empty() {
-            headers.push(HeaderId::GRPC_MESSAGE, &percent_encode(&body));
-        }
-    } else {
-        headers.set_number(HeaderId::STATUS, u64::from(status));
-        headers.set_number(HeaderId::CONTENT_LENGTH, body.len() as u64);
-        if body.is_empty() {
-            headers.remove(HeaderId::CONTENT_LENGTH);
-        } else {
-            headers.push(HeaderId::CONTENT_TYPE, b"text/plain");
-        }
-    }
+    headers.set_number(HeaderId::STATUS, u64::from(status));
     for (name, value) in extra {
         headers.set_by_name(name.as_bytes(), &value);
     }
     core.response_trailers = None;
     core.response = Some(headers);
-    if is_grpc { Chunk::empty() } else { Chunk::copy_from(&body) }
+    if let Some(route) = core.known_route().cloned() {
+        route.change_response_headers(&mut core.subject(HeaderMapKind::Response));
+    }
+    core.info.response_code = Some(status);
+    let is_grpc = is_grpc_request(&core.request);
+    let headers = core.response.get_or_insert_default();
+    headers.remove(HeaderId::CONTENT_LENGTH);
+    if is_grpc {
+        headers.set(HeaderId::STATUS, b"200");
+        headers.set(HeaderId::CONTENT_TYPE, b"application/grpc");
+        let grpc_status = grpc_status.unwrap_or_else(|| grpc_status_of(status));
+        if !headers.has(HeaderId::GRPC_STATUS) {
+            headers.set_number(HeaderId::GRPC_STATUS, u64::from(grpc_status));
+        }
+        if !body.is_empty() {
+            headers.set(HeaderId::GRPC_MESSAGE, &percent_encode(&body));
+        }
+        return Chunk::empty();
+    }
+    if body.is_empty() {
+        headers.remove(HeaderId::CONTENT_TYPE);
+    } else {
+        headers.set_number(HeaderId::CONTENT_LENGTH, body.len() as u64);
+        if !headers.has(HeaderId::CONTENT_TYPE) {
+            headers.push(HeaderId::CONTENT_TYPE, b"text/plain");
+        }
+    }
+    Chunk::copy_from(&body)
+}
+
+/// Response code details with a text that is for the client too.
+pub(crate) fn details(name: &str, text: &str) -> String {
+    format!("{name}{{{}}}", text.replace(char::is_whitespace, "_"))
 }
 
 /// Whether a request is gRPC by its content type.

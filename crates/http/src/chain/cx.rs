@@ -12,6 +12,7 @@ use crate::connection_manager::Core;
 use crate::filter::{Direction, LocalReply, PerRoute};
 use crate::header_mutation::Subject;
 use crate::route::Route;
+use crate::router;
 use crate::sleep::Sleep;
 
 /// The stream, as the filter that is being called sees it. Valid for the call only.
@@ -68,6 +69,7 @@ impl StreamCx<'_> {
 
     /// The request's head, to be changed.
     pub fn request_headers_mut(&mut self) -> &mut Headers {
+        self.core.is_request_changed = true;
         &mut self.core.request
     }
 
@@ -93,6 +95,7 @@ impl StreamCx<'_> {
 
     /// The request and the response head together, for filters that copy from one to the other.
     pub fn heads_mut(&mut self) -> (&mut Headers, Option<&mut Headers>) {
+        self.core.is_request_changed = true;
         (&mut self.core.request, self.core.response.as_mut())
     }
 
@@ -138,6 +141,11 @@ impl StreamCx<'_> {
     /// The route of the request, chosen on first use.
     pub fn route(&mut self) -> Option<&Route> {
         self.core.route()
+    }
+
+    /// Whether the route sends the request to the cluster of this name.
+    pub fn is_for_cluster(&mut self, name: &str) -> bool {
+        router::is_for_cluster(name, self.core)
     }
 
     /// The most specific configuration that the route has for the filter with this name in the chain.

@@ -21,6 +21,7 @@ use std::rc::Rc;
 use crate::connection_manager::Core;
 use crate::filter::{Direction, HttpFilter};
 use crate::route::FilterOverride;
+use crate::router;
 
 /// Where a direction of a chain ends.
 pub(crate) trait Terminal {
@@ -82,6 +83,7 @@ impl Chain {
         if self.filters.is_empty() {
             return;
         }
+        router::note_cluster(core);
         let Some(route) = core.route_ref().filter(|route| route.has_filter_overrides()) else { return };
         for (filter, planned) in self.filters.iter_mut().zip(self.plan.filters()) {
             match route.filter_override(&planned.name) {

@@ -56,6 +56,8 @@ pub(crate) struct Core {
     /// The request's framing is lost: the connection cannot be used on.
     pub(crate) is_request_broken: bool,
     pub(crate) is_head_request: bool,
+    /// Filters or the route have had the request's head in their hands: it may not be fit to be sent any more.
+    pub(crate) is_request_changed: bool,
     /// The response's head has gone to the downstream codec.
     is_response_started: bool,
     is_over: bool,
@@ -81,6 +83,7 @@ impl Core {
             is_request_complete: false,
             is_request_broken: false,
             is_head_request: false,
+            is_request_changed: false,
             is_response_started: false,
             is_over: false,
         }
@@ -264,6 +267,7 @@ impl Core {
 
     /// The message of `kind`, to be changed.
     pub(crate) fn subject(&mut self, kind: HeaderMapKind) -> Subject<'_> {
+        self.is_request_changed |= kind == HeaderMapKind::Request;
         Subject {
             info: &self.info,
             request: &mut self.request,
@@ -291,6 +295,14 @@ impl Core {
             };
             self.note_route();
         }
+        match &self.route {
+            RouteState::Found(route) => Some(route),
+            RouteState::NotAsked | RouteState::NoMatch => None,
+        }
+    }
+
+    /// The route, if it was asked for before.
+    pub(crate) fn known_route(&self) -> Option<&RouteRef> {
         match &self.route {
             RouteState::Found(route) => Some(route),
             RouteState::NotAsked | RouteState::NoMatch => None,
@@ -457,6 +469,7 @@ impl Core {
         self.is_request_complete = false;
         self.is_request_broken = false;
         self.is_head_request = false;
+        self.is_request_changed = false;
         self.is_response_started = false;
         self.is_over = false;
     }

@@ -1,5 +1,6 @@
 //! The end of the response direction: the head is made fit for the client, and goes to its codec.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use nuncio_codec::Protocol;
@@ -10,6 +11,8 @@ use super::config::ServerHeader;
 use super::drain::Drain;
 use super::{Core, Source};
 use crate::chain::Terminal;
+use crate::filter::LocalReply;
+use crate::local_reply;
 use crate::sanitize_hop_by_hop;
 
 /// Sends what has passed the response filters downstream.
@@ -17,19 +20,10 @@ pub(super) struct ToDownstream;
 
 impl Terminal for ToDownstream {
     fn head(&mut self, core: &mut Core, end_stream: bool) {
-        let Some(mut headers) = core.response.take() else { return };
-        finish_head(&mut headers, core);
-        let end_stream = end_stream || core.is_head_request;
-        core.mark_response_started();
-        let now = core.now();
-        core.info.timing.mark(Moment::DownstreamSendBegin, now);
-        match &core.source {
-            Source::Connection { connection, id } => connection.send_head(*id, &headers, end_stream),
-            Source::None => {}
-        }
-        core.response = Some(headers);
-        if end_stream {
-            finish(core);
+        match core.response.take() {
+            Some(headers) if headers.has(HeaderId::STATUS) => send_head(headers, end_stream, core),
+            Some(_) => self.without_status(core),
+            None => {}
         }
     }
 
@@ -57,6 +51,38 @@ impl Terminal for ToDownstream {
             Source::None => {}
         }
         core.response_trailers = Some(trailers);
+        finish(core);
+    }
+}
+
+impl ToDownstream {
+    /// Filters have taken the status away. The answer to that does not go through them again.
+    fn without_status(&mut self, core: &mut Core) {
+        let text = "missing required header: :status";
+        let mut reply = LocalReply::new(502, text, "");
+        reply.details = Cow::Owned(local_reply::details("filter_removed_required_response_headers", text));
+        let body = local_reply::prepare(reply, core);
+        if let Some(headers) = core.response.take() {
+            send_head(headers, body.is_empty(), core);
+        }
+        if !body.is_empty() {
+            self.data(core, body, true);
+        }
+    }
+}
+
+fn send_head(mut headers: Headers, end_stream: bool, core: &mut Core) {
+    finish_head(&mut headers, core);
+    let end_stream = end_stream || core.is_head_request;
+    core.mark_response_started();
+    let now = core.now();
+    core.info.timing.mark(Moment::DownstreamSendBegin, now);
+    match &core.source {
+        Source::Connection { connection, id } => connection.send_head(*id, &headers, end_stream),
+        Source::None => {}
+    }
+    core.response = Some(headers);
+    if end_stream {
         finish(core);
     }
 }

@@ -90,6 +90,14 @@ impl RouteRef {
         self.filter_levels().into_iter().flatten().filter_map(move |level| level.find(filter)?.config())
     }
 
+    /// Whether any level changes a request's head.
+    pub fn changes_request_headers(&self) -> bool {
+        let own = self.weighted_cluster().is_some_and(|cluster| !cluster.request_headers.is_empty());
+        let route = &self.route().request_headers;
+        let (host, table) = (&self.virtual_host().request_headers, &self.table.request_headers);
+        own || self.ordered([route, host, table]).any(|level| !level.is_empty())
+    }
+
     /// Makes the changes of all levels to a request's head, in Envoy's order.
     pub fn change_request_headers(&self, subject: &mut Subject<'_>) {
         let own = self.weighted_cluster().map(|cluster| &cluster.request_headers);

@@ -5,6 +5,7 @@
 
 pub(crate) mod options;
 pub(crate) mod pool;
+mod required_headers;
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -19,6 +20,7 @@ use nuncio_upstream::{BreakerSlot, PickContext, Resource};
 use crate::chain::Terminal;
 use crate::connection_manager::{Connection, Core, Deadline, Frame};
 use crate::filter::LocalReply;
+use crate::local_reply;
 use crate::route::{Action, ClusterSpecifier, Forward, HostRewrite, RouteRef, WeightedTarget};
 use pool::{Acquired, HostPool, Ticket};
 
@@ -90,6 +92,10 @@ impl Terminal for Router {
                 core.manager.stats.rq_direct_response.inc();
                 let mut reply = LocalReply::new(direct.status, "", "direct_response");
                 reply.body = direct.body.to_vec();
+                // RFC 9110, section 10.2.2: where the resource is that was made, or has moved.
+                if matches!(direct.status, 201 | 300..=399) {
+                    reply.headers.extend(uri(&core.request).map(|uri| ("location", uri)));
+                }
                 core.reply(reply);
             }
         }
@@ -130,14 +136,16 @@ impl Router {
         if let Some(host) = route.weighted_cluster().and_then(|weighted| weighted.host_rewrite.as_ref()) {
             rewrite_host(&mut core.request, host, forward.append_x_forwarded_host);
         }
-        route.change_request_headers(&mut core.subject(HeaderMapKind::Request));
+        if let Some(timeout) = forward.timeout.filter(|timeout| !timeout.is_zero()) {
+            core.request.set_number(HeaderId::X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, timeout.as_millis() as u64);
+        }
+        if route.changes_request_headers() {
+            route.change_request_headers(&mut core.subject(HeaderMapKind::Request));
+        }
         if let Some(path) = route.route().rewritten_path(&core.request) {
             let old = core.request.get(HeaderId::PATH).unwrap_or_default().to_vec();
             core.request.set(HeaderId::X_ENVOY_ORIGINAL_PATH, &old);
             core.request.set(HeaderId::PATH, &path);
-        }
-        if let Some(timeout) = forward.timeout.filter(|timeout| !timeout.is_zero()) {
-            core.request.set_number(HeaderId::X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, timeout.as_millis() as u64);
         }
         match &forward.host_rewrite {
             Some(HostRewrite::Literal(host)) => {
@@ -231,6 +239,13 @@ impl Router {
         core.info.upstream.connection_id = connection.info.id;
         let now = core.now();
         core.info.timing.mark(Moment::UpstreamSendBegin, now);
+        if core.is_request_changed
+            && let Some(objection) = required_headers::objection(&core.request)
+        {
+            attempt.state = State::Sending { connection: Rc::clone(connection), id };
+            self.refuse_to_send(&objection, core);
+            return;
+        }
         let has_trailers = core.request_trailers.is_some();
         let ends = self.is_request_complete && !has_trailers;
         connection.send_head(id, &core.request, ends && self.body.is_empty());
@@ -245,6 +260,17 @@ impl Router {
         }
         attempt.state = State::Sending { connection: Rc::clone(connection), id };
         HostPool::settle(connection);
+    }
+
+    /// Filters or the route have left nothing that could be sent. Envoy blames the client, and closes the connection.
+    fn refuse_to_send(&mut self, objection: &str, core: &mut Core) {
+        if let Some(attempt) = self.attempt.take() {
+            attempt.give_up(ErrorCode::CANCEL);
+        }
+        core.info.flags.set(ResponseFlag::DownstreamProtocolError);
+        let mut reply = LocalReply::new(503, objection, "");
+        reply.details = Cow::Owned(local_reply::details("filter_removed_required_request_headers", objection));
+        core.reply(reply);
     }
 
     /// A frame of the response; what of it goes on to the filters.
@@ -423,6 +449,26 @@ fn cluster_of(route: &RouteRef, forward: &Forward, core: &Core) -> Option<Rc<poo
     slot.and_then(|slot| core.http.cluster(&slot))
 }
 
+/// Whether the route names this cluster for the request. There need be none of that name.
+pub(crate) fn is_for_cluster(name: &str, core: &mut Core) -> bool {
+    let Some(route) = core.route_ref().cloned() else { return false };
+    let Some(forward) = route.route().forward() else { return false };
+    match (&forward.cluster, route.weighted_cluster().map(|weighted| &weighted.target)) {
+        (ClusterSpecifier::Cluster(slot), _) | (_, Some(WeightedTarget::Cluster(slot))) => **slot.name() == *name,
+        (ClusterSpecifier::Header(header), _) | (_, Some(WeightedTarget::Header(header))) => {
+            core.request.get_by_name(header) == Some(name.as_bytes())
+        }
+        (ClusterSpecifier::Weighted(_), None) => false,
+    }
+}
+
+/// Tells the filters which cluster the request is for. Without filters the router notes it soon enough.
+pub(crate) fn note_cluster(core: &mut Core) {
+    let Some(route) = core.route_ref().cloned() else { return };
+    let cluster = route.route().forward().and_then(|forward| cluster_of(&route, forward, core));
+    core.info.upstream.cluster = cluster.map(|cluster| Arc::clone(cluster.names()));
+}
+
 /// As [`cluster_of`]; replies when there is none.
 fn find_cluster(route: &RouteRef, forward: &Forward, core: &mut Core) -> Option<Rc<pool::ClusterLocal>> {
     let cluster = cluster_of(route, forward, core);
@@ -432,6 +478,13 @@ fn find_cluster(route: &RouteRef, forward: &Forward, core: &mut Core) -> Option<
         core.reply(LocalReply::new(forward.cluster_not_found_status, "", "cluster_not_found"));
     }
     cluster
+}
+
+/// The request's target as an absolute URI.
+fn uri(request: &Headers) -> Option<Vec<u8>> {
+    let part = |id| request.get(id);
+    let (scheme, authority, path) = (part(HeaderId::SCHEME)?, part(HeaderId::AUTHORITY)?, part(HeaderId::PATH)?);
+    Some([scheme, b"://", authority, path].concat())
 }
 
 /// Replaces the authority. Envoy tells the upstream what it was, and on request the servers behind it too.
@@ -514,6 +567,13 @@ impl Attempt {
     }
 
     fn abandon(self, code: ErrorCode) {
+        if matches!(self.state, State::Sending { .. }) {
+            self.pool.stats().upstream_rq_tx_reset.inc();
+        }
+        self.give_up(code);
+    }
+
+    fn give_up(self, code: ErrorCode) {
         self.pool.end_request(self.request_slot.is_some());
         match self.state {
             State::Waiting(ticket) => self.pool.cancel(ticket),
@@ -522,7 +582,6 @@ impl Attempt {
                     connection.release(id, self.unreleased);
                 }
                 connection.reset(id, code);
-                self.pool.stats().upstream_rq_tx_reset.inc();
                 HostPool::settle(&connection);
                 connection.after_stream(true);
             }
