@@ -123,6 +123,12 @@ impl Fraction {
         self.denominator
     }
 
+    /// The same with a numerator that is not above `numerator`.
+    #[must_use]
+    pub fn at_most(self, numerator: u32) -> Self {
+        Self { numerator: self.numerator.min(numerator), ..self }
+    }
+
     /// Whether the event with this random number is chosen.
     pub fn selects(self, random: u64) -> bool {
         random % u64::from(self.denominator) < u64::from(self.numerator)
@@ -171,6 +177,7 @@ mod tests {
         check(1, Million, 1_000_000, true);
         check(200, Hundred, 99, true);
         assert!(!Fraction::NONE.selects(0));
+        assert_eq!((Fraction::ALL.at_most(7).numerator(), Fraction::NONE.at_most(7).numerator()), (7, 0));
         assert!(Fraction::ALL.selects(u64::MAX));
     }
 
