@@ -23,6 +23,7 @@ use crate::admin::{self, AdminConfig, Subjects};
 use crate::bootstrap::{self, Config, ProcessConfig};
 use crate::echo::Echo;
 use crate::logging::{self, LogFile};
+use crate::memory;
 use crate::options::{Mode, Options};
 use crate::stats::ServerStats;
 
@@ -59,7 +60,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let lifecycle = Arc::default();
     let server = Server {
         workers,
-        stats: Rc::new(ServerStats::new(&store, workers, &lifecycle, &files, uptime)),
+        stats: Rc::new(ServerStats::new(&store, workers, &lifecycle, &files, uptime, !options.disable_hot_restart)),
         registry,
         store,
         files,
@@ -74,6 +75,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         uptime,
     };
     drop(source);
+    // What the configuration was read from is far larger than what came of it.
+    memory::give_back();
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     runtime.block_on(server.serve(admin, listeners, clusters, example))
 }

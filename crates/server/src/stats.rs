@@ -95,6 +95,29 @@ stat_group! {
 }
 
 stat_group! {
+    /// `http.async-client.`: what a router counts for the server's own calls, of which there are none yet.
+    struct OwnCalls {
+        counter no_cluster,
+        counter no_route,
+        counter passthrough_internal_redirect_bad_location,
+        counter passthrough_internal_redirect_no_route,
+        counter passthrough_internal_redirect_predicate,
+        counter passthrough_internal_redirect_too_many_redirects,
+        counter passthrough_internal_redirect_unsafe_scheme,
+        counter rq_direct_response,
+        counter rq_overload_local_reply,
+        counter rq_redirect,
+        counter rq_reset_after_downstream_response_started,
+        counter rq_total,
+    }
+}
+
+stat_group! {
+    /// `server.`, but for `--disable-hot-restart`: which process of a row of hot restarts this is.
+    struct HotRestart { set_gauge hot_restart_generation }
+}
+
+stat_group! {
     /// What overload managers show when none is configured.
     struct Overload {
         counter reset = "envoy.overload_actions.reset_high_memory_stream.count",
@@ -115,6 +138,8 @@ pub(crate) struct ServerStats {
     _runtime: Group<Runtime>,
     _watchdogs: Vec<Group<Watchdog>>,
     _overload: Group<Overload>,
+    _own_calls: Group<OwnCalls>,
+    _hot_restart: Option<Group<HotRestart>>,
     inflated: Dynamic,
     lifecycle: Arc<Lifecycle>,
     uptime: Stopwatch,
@@ -128,6 +153,7 @@ impl ServerStats {
         lifecycle: &Arc<Lifecycle>,
         files: &FileManager,
         uptime: Stopwatch,
+        has_generation: bool,
     ) -> Self {
         FILES.set(Some(files.stats(&store.scope("filesystem."))));
         let watchdog = |prefix: &str| Watchdog::new(&store.scope(prefix));
@@ -140,6 +166,8 @@ impl ServerStats {
             _runtime: runtime(store),
             _watchdogs: watchdogs,
             _overload: Overload::new(&store.scope("")),
+            _own_calls: OwnCalls::new(&store.scope("http.async-client.")),
+            _hot_restart: has_generation.then(|| generation(store)),
             inflated: Dynamic::new(&store.scope("thread_local_cluster_manager.")),
             lifecycle: Arc::clone(lifecycle),
             uptime,
@@ -236,6 +264,13 @@ impl ServerStats {
     }
 }
 
+/// Always the first.
+fn generation(store: &Store) -> Group<HotRestart> {
+    let group = HotRestart::new(&store.scope("server."));
+    group.local(WorkerIndex::MAIN).hot_restart_generation.set(1);
+    group
+}
+
 /// There are no layers: what Envoy counts then.
 fn runtime(store: &Store) -> Group<Runtime> {
     let group = Runtime::new(&store.scope("runtime."));
@@ -257,7 +292,7 @@ mod tests {
     fn an_idle_server_counts_what_envoy_does() {
         let (store, lifecycle) = (Store::new(3), Arc::default());
         let files = FileManager::new(nuncio_telemetry::access_log::file::Options::default());
-        let stats = ServerStats::new(&store, 2, &lifecycle, &files, Stopwatch::start());
+        let stats = ServerStats::new(&store, 2, &lifecycle, &files, Stopwatch::start(), true);
         stats.cluster_added(2);
         stats.listener_added(2);
         lifecycle.set_live();
@@ -275,6 +310,7 @@ mod tests {
         check("listener_manager.listener_create_success", None, Some(2));
         check("thread_local_cluster_manager.worker_1.clusters_inflated", Some(1), None);
         check("runtime.load_success", None, Some(2));
+        check("server.hot_restart_generation", Some(1), None);
         check("filesystem.write_completed", None, Some(0));
         lifecycle.fail_health_checks(true);
         (stats.refresher())();

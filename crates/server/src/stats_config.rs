@@ -1,8 +1,8 @@
 //! `envoy.config.metrics.v3.StatsConfig`: tags, which stats exist, and the bounds of histograms' buckets.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use nuncio_config::diagnostic::code;
 use nuncio_config::{At, Invalid};
 use nuncio_matching::StringMatcher;
 use nuncio_proto::envoy::config::metrics::v3 as pb;
@@ -29,11 +29,10 @@ pub(crate) fn parse(proto: pb::StatsConfig, fixed: &[(String, String)], at: &At<
     // The proto: "If not provided, the value is assumed to be true."
     let mut tags = if use_all_default_tags.unwrap_or(true) { TagRules::default() } else { TagRules::none() };
     fixed.iter().for_each(|(tag, value)| tags.add_fixed(tag, value));
-    let mut seen: BTreeSet<String> = fixed.iter().map(|(tag, _)| tag.clone()).collect();
     let added: Vec<Result<(), Invalid>> = stats_tags
         .into_iter()
         .enumerate()
-        .map(|(index, tag)| add_tag(tag, &mut tags, &mut seen, &at.field("stats_tags").index(index)))
+        .map(|(index, tag)| add_tag(tag, &mut tags, &at.field("stats_tags").index(index)))
         .collect();
     let added = f.keep(added.into_iter().collect::<Result<(), Invalid>>());
     let accepts = f.optional("stats_matcher", stats_matcher, parse_matcher);
@@ -44,16 +43,9 @@ pub(crate) fn parse(proto: pb::StatsConfig, fixed: &[(String, String)], at: &At<
     })
 }
 
-fn add_tag(
-    proto: pb::TagSpecifier,
-    tags: &mut TagRules,
-    seen: &mut BTreeSet<String>,
-    at: &At<'_>,
-) -> Result<(), Invalid> {
+/// Of several rules for one tag, on the command line, here or by default, the first that matches a name counts.
+fn add_tag(proto: pb::TagSpecifier, tags: &mut TagRules, at: &At<'_>) -> Result<(), Invalid> {
     let pb::TagSpecifier { tag_name, tag_value } = proto;
-    if !seen.insert(tag_name.clone()) {
-        return Err(at.field("tag_name").invalid(format!("Tag name '{tag_name}' specified twice.")));
-    }
     match tag_value {
         Some(TagValue::FixedValue(value)) => tags.add_fixed(&tag_name, &value),
         Some(TagValue::Regex(text)) if !text.is_empty() => {
@@ -62,9 +54,11 @@ fn add_tag(
                 at.field("regex").invalid(reason.lines().last().unwrap_or_default().trim_start_matches("error: "))
             })?;
             if regex.captures_len() < 2 {
-                return Err(at.field("regex").invalid("needs a group: what it matches is cut out of the name"));
+                let why = "the expression has no group, so that there is nothing to cut out of a name";
+                at.field("regex").warning(code::NO_EFFECT, why);
+            } else {
+                tags.add_regex(&tag_name, regex);
             }
-            tags.add_regex(&tag_name, regex);
         }
         // Only a name: Envoy's own rule of that name.
         Some(TagValue::Regex(_)) | None => {
@@ -158,11 +152,8 @@ mod tests {
             assert!(text.contains(expected), "{expected} in {text}");
         };
         let regex = |text: &str| Some(TagValue::Regex(text.to_owned()));
-        check(&[tag("a", regex("(a)")), tag("a", regex("(a)"))], "Tag name 'a' specified twice.");
-        check(&[tag("cli", regex("(a)"))], "Tag name 'cli' specified twice.");
         check(&[tag("a", None)], "No regex specified for tag specifier and no default regex for name: 'a'");
         check(&[tag("a", regex("(a"))], "unclosed group");
-        check(&[tag("a", regex("a"))], "needs a group");
     }
 
     #[test]
