@@ -15,13 +15,15 @@ use crate::filter::{ChainFilter, FilterFactory};
 impl ConnectionManager {
     /// A manager whose requests are answered by `filters`: it has no routes. Its counters are `http.<stat_prefix>.*`.
     ///
-    /// As Envoy's admin it has no stream idle timeout and makes no request ids.
+    /// As Envoy's admin it has no stream idle timeout, makes no request ids, and makes paths regular: `//ready` is `/ready`.
     pub fn internal(stat_prefix: &str, filters: Vec<Arc<dyn FilterFactory>>) -> Self {
         let router = prost_types::Any { type_url: format!("type.googleapis.com/{ROUTER}"), value: Vec::new() };
         let proto = pb::HttpConnectionManager {
             stat_prefix: stat_prefix.to_owned(),
             stream_idle_timeout: Some(prost_types::Duration::default()),
             generate_request_id: Some(false),
+            normalize_path: Some(true),
+            merge_slashes: true,
             common_http_protocol_options: Some(HttpProtocolOptions::default()),
             route_specifier: Some(pb::http_connection_manager::RouteSpecifier::RouteConfig(
                 RouteConfiguration::default(),
