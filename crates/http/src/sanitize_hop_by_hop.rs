@@ -2,9 +2,16 @@
 
 use nuncio_message::{HeaderId, Headers};
 
+/// `connection` names what may not be removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Nominated;
+
 /// Removes them from a request. What `connection` names goes too.
-pub(crate) fn request(headers: &mut Headers, keeps_upgrade: bool) {
-    remove_named(headers);
+///
+/// # Errors
+/// When it names more than Envoy takes, or headers whose removal would hide where the request comes from.
+pub(crate) fn request(headers: &mut Headers, keeps_upgrade: bool) -> Result<(), Nominated> {
+    remove_named(headers)?;
     if !keeps_upgrade {
         headers.remove(HeaderId::CONNECTION);
         headers.remove(HeaderId::UPGRADE);
@@ -14,6 +21,7 @@ pub(crate) fn request(headers: &mut Headers, keeps_upgrade: bool) {
     headers.remove(HeaderId::TRANSFER_ENCODING);
     headers.remove(HeaderId::HTTP2_SETTINGS);
     keep_te_trailers(headers);
+    Ok(())
 }
 
 /// Removes them from a response.
@@ -40,19 +48,30 @@ fn keep_te_trailers(headers: &mut Headers) {
     }
 }
 
-fn remove_named(headers: &mut Headers) {
-    let Some(connection) = headers.get(HeaderId::CONNECTION) else { return };
+/// The most that `connection` may name.
+const MAX_NAMED: usize = 9;
+
+fn remove_named(headers: &mut Headers) -> Result<(), Nominated> {
+    let Some(connection) = headers.get(HeaderId::CONNECTION) else { return Ok(()) };
     if connection.eq_ignore_ascii_case(b"close") || connection.eq_ignore_ascii_case(b"keep-alive") {
-        return;
+        return Ok(());
     }
     let named = connection.to_ascii_lowercase();
-    for name in named.split(|byte| *byte == b',') {
-        let name = name.trim_ascii();
-        // `te` follows its own rule, and pseudo headers are no headers.
-        if !matches!(name, b"" | b"close" | b"keep-alive" | b"te" | b"upgrade" | b"host") && name[0] != b':' {
-            headers.remove_by_name(name);
+    let names = || named.split(|byte| *byte == b',').filter(|name| !name.is_empty());
+    if names().count() > MAX_NAMED {
+        return Err(Nominated);
+    }
+    for name in names().map(<[u8]>::trim_ascii) {
+        match name {
+            // `te` follows its own rule.
+            b"" | b"close" | b"keep-alive" | b"te" | b"upgrade" | b"host" | b"connection" => {}
+            b"x-forwarded-for" | b"x-forwarded-host" | b"x-forwarded-proto" | [b':', ..] => return Err(Nominated),
+            name => {
+                headers.remove_by_name(name);
+            }
         }
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -66,7 +85,7 @@ mod tests {
         for (name, value) in pairs {
             headers.add(HeaderMapKind::Request, name.as_bytes(), value.as_bytes());
         }
-        request(&mut headers, false);
+        assert_eq!(request(&mut headers, false), Ok(()));
         let left: Vec<_> = headers.iter().map(|h| (h.name.to_vec(), h.value.to_vec())).collect();
         let expected: Vec<_> = expected.iter().map(|(n, v)| (n.as_bytes().to_vec(), v.as_bytes().to_vec())).collect();
         assert_eq!(left, expected);
@@ -76,6 +95,21 @@ mod tests {
     fn what_connection_names_is_removed() {
         check(&[("connection", "x-a, Close"), ("x-a", "1"), ("x-b", "2")], &[("x-b", "2")]);
         check(&[("connection", "keep-alive"), ("keep-alive", "timeout=5"), ("x-b", "2")], &[("x-b", "2")]);
+    }
+
+    #[test]
+    fn what_shows_the_origin_cannot_be_removed_by_name() {
+        for (value, expected) in [
+            ("cookie, x-forwarded-for", Err(Nominated)),
+            ("X-Forwarded-Proto", Err(Nominated)),
+            (":path", Err(Nominated)),
+            ("a,b,c,d,e,f,g,h,i", Ok(())),
+            ("a,b,c,d,e,f,g,h,i,j", Err(Nominated)),
+        ] {
+            let mut headers = Headers::new();
+            headers.push(HeaderId::CONNECTION, value.as_bytes());
+            assert_eq!(request(&mut headers, false), expected, "{value}");
+        }
     }
 
     #[test]

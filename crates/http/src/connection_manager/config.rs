@@ -12,7 +12,6 @@ use nuncio_config::{AnyConfig, At, Diagnostic, Invalid, Slot, scalar};
 use nuncio_message::{HeaderId, Headers};
 use nuncio_proto::envoy::config::core::v3 as core;
 use nuncio_proto::envoy::config::route::v3::RouteConfiguration;
-use nuncio_proto::envoy::extensions::filters::http::router::v3::Router;
 use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::v3 as pb;
 use nuncio_proto::envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig;
 use nuncio_telemetry::access_log::Config as LogConfig;
@@ -24,6 +23,7 @@ use super::host_rules::{HostRules, StripPort};
 use super::path_rules::{EscapedSlashes, PathRules};
 use crate::filter::{ChainFilter, FilterFactory, PerRoute};
 use crate::route::{ParseContext as RouteContext, Table};
+use crate::router::config::RouterOptions;
 
 pub(super) const ROUTER: &str = "envoy.extensions.filters.http.router.v3.Router";
 const UUID_REQUEST_IDS: &str = "envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig";
@@ -77,6 +77,8 @@ pub struct ConnectionManager {
     pub always_set_request_id: bool,
     /// `access_log`, its files not opened yet.
     pub access_log: LogConfig,
+    /// What the router does.
+    pub(crate) router: RouterOptions,
     /// What becomes of paths.
     pub(crate) path_rules: PathRules,
     /// What becomes of authorities.
@@ -344,7 +346,7 @@ impl ConnectionManager {
         f.without_effect("http3_protocol_options", http3_protocol_options, "HTTP/3 is not served");
 
         f.finish(|| {
-            let (filters, common) = (filters.take(), common.take());
+            let ((filters, router), common) = (filters.take(), common.take());
             let (mut http1, mut http2) = (http1.take(), http2.take());
             let stream_idle_timeout = stream_idle_timeout.take();
             let flush_timeout = flush_timeout.take().unwrap_or(stream_idle_timeout);
@@ -359,6 +361,7 @@ impl ConnectionManager {
                 http2,
                 routes: routes.take(),
                 filters,
+                router,
                 server_name: if server_name.is_empty() { "envoy".to_owned() } else { server_name },
                 server_header: server_header.take(),
                 stream_idle_timeout,
@@ -508,7 +511,7 @@ fn parse_routes(proto: RouteConfiguration, at: &At<'_>, cx: &ParseContext<'_>) -
 
 /// One of `http_filters`.
 enum Filter {
-    Router { name: String },
+    Router { name: String, options: RouterOptions },
     Other(ChainFilter),
 }
 
@@ -518,30 +521,30 @@ impl Filter {
         protos: Vec<pb::HttpFilter>,
         at: &At<'_>,
         cx: &ParseContext<'_>,
-    ) -> Result<Vec<ChainFilter>, Invalid> {
+    ) -> Result<(Vec<ChainFilter>, RouterOptions), Invalid> {
         let mut failed = None;
         let mut chain = Vec::new();
-        let mut has_router = false;
+        let mut router = None;
         let count = protos.len();
         for (index, proto) in protos.into_iter().enumerate() {
             let at = at.index(index);
             match Self::parse(proto, &at, cx) {
-                Ok(Self::Router { name }) if index + 1 != count => {
+                Ok(Self::Router { name, .. }) if index + 1 != count => {
                     failed = Some(at.invalid(format!(
                         "Error: terminal filter named {name} of type envoy.filters.http.router must be the last filter \
                          in a http filter chain."
                     )));
                 }
-                Ok(Self::Router { .. }) => has_router = true,
+                Ok(Self::Router { options, .. }) => router = Some(options),
                 Ok(Self::Other(filter)) => chain.push(filter),
                 Err(invalid) => failed = Some(invalid),
             }
         }
-        match (failed, has_router) {
+        match (failed, router) {
             // What is invalid may have been the router: its own error says enough.
             (Some(invalid), _) => Err(invalid),
-            (None, true) => Ok(chain),
-            (None, false) => Err(at.error(code::NOT_IMPLEMENTED, "no terminal router filter")),
+            (None, Some(options)) => Ok((chain, options)),
+            (None, None) => Err(at.error(code::NOT_IMPLEMENTED, "no terminal router filter")),
         }
     }
 
@@ -561,8 +564,8 @@ impl Filter {
                         "Error: the last (terminal) filter ({name}) in the chain cannot be disabled by default."
                     )));
                 }
-                parse_router(config.decode(at)?, at)?;
-                Ok(Self::Router { name: name.clone() })
+                let options = RouterOptions::parse(config.decode(at)?, at)?;
+                Ok(Self::Router { name: name.clone(), options })
             }),
             Some(pb::http_filter::ConfigType::ConfigDiscovery(_)) => {
                 f.keep(Err(at.field("config_discovery").not_implemented("'config_discovery'")))
@@ -571,32 +574,4 @@ impl Filter {
         };
         f.finish(|| filter.take())
     }
-}
-
-/// Checks the router's configuration, none of whose switches is supported yet.
-fn parse_router(proto: Router, at: &At<'_>) -> Result<(), Invalid> {
-    let Router {
-        dynamic_stats,
-        start_child_span,
-        upstream_log,
-        upstream_log_options,
-        suppress_envoy_headers,
-        strict_check_headers,
-        respect_expected_rq_timeout,
-        suppress_grpc_request_failure_code_stats,
-        upstream_http_filters,
-        reject_connect_request_early_data,
-    } = proto;
-    let mut f = at.fields();
-    f.unsupported("dynamic_stats", dynamic_stats.filter(|is_on| !is_on));
-    f.without_effect("start_child_span", start_child_span, "there is no tracing");
-    f.unsupported("suppress_envoy_headers", suppress_envoy_headers);
-    f.unsupported("upstream_log", upstream_log);
-    f.unsupported("upstream_log_options", upstream_log_options);
-    f.unsupported("strict_check_headers", strict_check_headers);
-    f.unsupported("respect_expected_rq_timeout", respect_expected_rq_timeout);
-    f.unsupported("suppress_grpc_request_failure_code_stats", suppress_grpc_request_failure_code_stats);
-    f.unsupported("upstream_http_filters", upstream_http_filters);
-    f.unsupported("reject_connect_request_early_data", only_true(reject_connect_request_early_data));
-    f.finish(|| ())
 }

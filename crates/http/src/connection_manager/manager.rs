@@ -16,7 +16,7 @@ use crate::chain::Plan;
 use crate::filter::FactoryContext;
 use crate::http_worker::HttpWorker;
 use crate::route::RouteRef;
-use nuncio_message::Headers;
+use nuncio_message::{HeaderId, Headers};
 
 /// What one worker uses of a connection manager. Owner: the worker; streams pin it.
 pub struct Manager {
@@ -84,7 +84,11 @@ impl Manager {
         http.worker().spawn(driver::run(connection));
     }
 
+    /// The route of a request. As in Envoy there is none for a request whose `x-forwarded-proto` is empty.
     pub(crate) fn find_route(&self, request: &Headers, random: u64) -> Option<RouteRef> {
+        if request.get(HeaderId::X_FORWARDED_PROTO).is_some_and(<[u8]>::is_empty) {
+            return None;
+        }
         RouteRef::find(&self.config.routes, request, random).ok()
     }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use nuncio_message::{HeaderId, Headers};
-use nuncio_telemetry::Address;
+use nuncio_telemetry::{Address, ResponseFlag};
 
 use super::client_address::Origin;
 use super::config::{ConnectionManager, RequestIds};
@@ -67,7 +67,11 @@ fn check_and_rewrite(core: &mut Core) -> Result<(), LocalReply> {
         manager.stats.downstream_rq_ws_on_non_ws_route.inc();
         return Err(LocalReply::new(403, "", "upgrade_failed"));
     }
-    sanitize_hop_by_hop::request(request, false);
+    if sanitize_hop_by_hop::request(request, false).is_err() {
+        core.info.flags.set(ResponseFlag::DownstreamProtocolError);
+        return Err(LocalReply::new(400, "Bad Request", "http1.connection_header_rejected"));
+    }
+    let request = &mut core.request;
     request.remove(HeaderId::X_ENVOY_INTERNAL);
     if request.get(HeaderId::REFERER).is_some_and(|value| !referer::is_valid(value)) {
         request.remove(HeaderId::REFERER);

@@ -1,5 +1,6 @@
 //! What becomes of a request that a route matched.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nuncio_config::At;
@@ -42,7 +43,7 @@ pub struct Forward {
     /// How long the stream may last.
     pub max_stream_duration: MaxStreamDuration,
     /// When to try again; that of the virtual host unless the route has its own.
-    pub retry: Option<RetryPolicy>,
+    pub retry: Option<Arc<RetryPolicy>>,
     /// Which of the cluster's circuit breakers count.
     pub priority: Priority,
     /// What becomes of the path.
@@ -117,7 +118,7 @@ impl Action {
         use pb::route::Action as A;
         match proto {
             Some(A::Route(route)) => {
-                let forward = Forward::parse(route, defaults.retry, cx, &at.field("route"))?;
+                let forward = Forward::parse(route, defaults.retry.clone(), cx, &at.field("route"))?;
                 Ok(Self::Forward(Box::new(forward)))
             }
             Some(A::Redirect(redirect)) => {
@@ -138,16 +139,16 @@ impl Action {
 }
 
 /// What a route takes from the levels above when it says nothing itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Defaults {
-    pub(super) retry: Option<RetryPolicy>,
+    pub(super) retry: Option<Arc<RetryPolicy>>,
     pub(super) max_direct_response_body_bytes: u32,
 }
 
 impl Forward {
     fn parse(
         proto: pb::RouteAction,
-        default_retry: Option<RetryPolicy>,
+        default_retry: Option<Arc<RetryPolicy>>,
         cx: &ParseContext<'_>,
         at: &At<'_>,
     ) -> Result<Self, Invalid> {
@@ -234,7 +235,7 @@ impl Forward {
             idle_timeout: idle_timeout.take(),
             max_stream_duration: max_stream_duration.take(),
             // The policy of the virtual host is not merged: the route's own replaces it.
-            retry: retry.take().or(default_retry),
+            retry: retry.take().map(Arc::new).or(default_retry),
             priority: priority.take(),
             path_rewrite: rewrite.take(),
             host_rewrite: host_rewrite.take(),

@@ -35,6 +35,7 @@ pub use matcher::RouteMatcher;
 pub use per_filter::FilterOverride;
 pub use per_filter::PerFilter;
 pub use redirect::Redirect;
+pub use retry_policy::BackOff;
 pub use retry_policy::RetryOn;
 pub use retry_policy::RetryPolicy;
 pub use rewrite::HostRewrite;

@@ -26,6 +26,10 @@ pub struct VirtualHost {
     pub(super) response_headers: HeaderMutations,
     pub(super) per_filter: PerFilter,
     requires_tls: RequiresTls,
+    /// `include_request_attempt_count`: requests tell how often they were tried.
+    pub includes_attempt_count: bool,
+    /// `include_attempt_count_in_response`
+    pub shows_attempt_count: bool,
 }
 
 /// `envoy.config.route.v3.VirtualHost.TlsRequirementType`.
@@ -74,7 +78,8 @@ impl VirtualHost {
         let mut f = at.fields();
         let requires_tls = f.value("require_tls", require_tls, RequiresTls::parse);
         let retry = f.optional("retry_policy", retry_policy, RetryPolicy::parse);
-        let defaults = Defaults { retry: retry.as_ref().copied().flatten(), max_direct_response_body_bytes };
+        let retry = retry.as_ref().is_some().then(|| retry.take()).flatten().map(Arc::new);
+        let defaults = Defaults { retry, max_direct_response_body_bytes };
         let routes = f.each("routes", routes, |route, at| Route::parse(route, &defaults, cx, at));
         let request = HeaderMutations::parse_request(request_headers_to_add, request_headers_to_remove, at);
         let request = f.keep(request);
@@ -86,8 +91,6 @@ impl VirtualHost {
         f.unsupported("virtual_clusters", virtual_clusters);
         f.unsupported("rate_limits", rate_limits);
         f.unsupported("cors", cors);
-        f.unsupported("include_request_attempt_count", include_request_attempt_count);
-        f.unsupported("include_attempt_count_in_response", include_attempt_count_in_response);
         f.unsupported("retry_policy_typed_config", retry_policy_typed_config);
         f.unsupported("hedge_policy", hedge_policy);
         f.unsupported("include_is_timeout_retry_header", include_is_timeout_retry_header);
@@ -108,6 +111,8 @@ impl VirtualHost {
                 response_headers: response.take(),
                 per_filter: per_filter.take(),
                 requires_tls,
+                includes_attempt_count: include_request_attempt_count,
+                shows_attempt_count: include_attempt_count_in_response,
             };
             (parsed, domains)
         })

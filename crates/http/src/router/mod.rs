@@ -3,9 +3,12 @@
 //! Before: the request has passed all filters. Next: `pool.rs` gives the attempt a connection. Responses come back
 //! through [`Router::response`].
 
+pub(crate) mod config;
 pub(crate) mod options;
 pub(crate) mod pool;
+mod request_timeouts;
 mod required_headers;
+mod retries;
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -21,12 +24,10 @@ use crate::chain::Terminal;
 use crate::connection_manager::{Connection, Core, Deadline, Frame};
 use crate::filter::LocalReply;
 use crate::local_reply;
-use crate::route::{Action, ClusterSpecifier, Forward, HostRewrite, RouteRef, WeightedTarget};
+use crate::route::{Action, ClusterSpecifier, Forward, HostRewrite, Priority, Route, RouteRef, WeightedTarget};
 use pool::{Acquired, HostPool, Ticket};
-
-/// Base of the pause before a retry, doubled each time; the pause is a random part of it.
-const RETRY_BASE: Duration = Duration::from_millis(25);
-const RETRY_CAP: Duration = Duration::from_millis(250);
+use request_timeouts::RequestTimeouts;
+use retries::{Outcome, Retries};
 
 /// How an attempt ended before the response was complete.
 #[derive(Clone, Debug)]
@@ -44,14 +45,18 @@ pub(crate) enum UpstreamEnd {
 pub(crate) struct Router {
     attempt: Option<Attempt>,
     attempts: u32,
-    retries_left: u32,
-    retry_on: crate::route::RetryOn,
-    /// Request body that no connection has taken yet, or that a retry may need again.
+    retries: Retries,
+    timeouts: RequestTimeouts,
+    /// Request body that no connection has taken yet.
     body: Buffer,
+    /// Request body that has been sent, and that a retry would send again.
+    sent: Buffer,
     is_request_complete: bool,
     is_response_started: bool,
     /// Between two attempts: the body keeps coming and has to be kept.
     is_retry_due: bool,
+    /// The attempt is not the first.
+    is_retry: bool,
     retry_slot: Option<BreakerSlot>,
 }
 
@@ -105,7 +110,9 @@ impl Terminal for Router {
         self.is_request_complete |= end_stream;
         match &self.attempt {
             Some(Attempt { state: State::Sending { connection, id }, .. }) => {
-                connection.send_data(*id, data, end_stream);
+                let (connection, id) = (Rc::clone(connection), *id);
+                self.keep(&data, core);
+                connection.send_data(id, data, end_stream);
             }
             Some(_) if !data.is_empty() => self.body.push(data),
             None if self.is_retry_due && !data.is_empty() => self.body.push(data),
@@ -136,15 +143,23 @@ impl Router {
         if let Some(host) = route.weighted_cluster().and_then(|weighted| weighted.host_rewrite.as_ref()) {
             rewrite_host(&mut core.request, host, forward.append_x_forwarded_host);
         }
-        if let Some(timeout) = forward.timeout.filter(|timeout| !timeout.is_zero()) {
-            core.request.set_number(HeaderId::X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, timeout.as_millis() as u64);
+        let options = core.manager.config.router;
+        core.request.remove(HeaderId::X_ENVOY_UPSTREAM_ALT_STAT_NAME);
+        self.timeouts = RequestTimeouts::begin(forward, &mut core.request, &options);
+        if !options.suppresses_envoy_headers {
+            self.timeouts.announce(&mut core.request, Duration::ZERO);
+        }
+        if route.virtual_host().includes_attempt_count {
+            core.request.set_number(HeaderId::X_ENVOY_ATTEMPT_COUNT, 1);
         }
         if route.changes_request_headers() {
             route.change_request_headers(&mut core.subject(HeaderMapKind::Request));
         }
         if let Some(path) = route.route().rewritten_path(&core.request) {
             let old = core.request.get(HeaderId::PATH).unwrap_or_default().to_vec();
-            core.request.set(HeaderId::X_ENVOY_ORIGINAL_PATH, &old);
+            if !options.suppresses_envoy_headers {
+                core.request.set(HeaderId::X_ENVOY_ORIGINAL_PATH, &old);
+            }
             core.request.set(HeaderId::PATH, &path);
         }
         match &forward.host_rewrite {
@@ -159,21 +174,44 @@ impl Router {
             // Known only when a host is picked.
             Some(HostRewrite::Endpoint) | None => {}
         }
-        if let Some(retry) = &forward.retry {
-            (self.retry_on, self.retries_left) = (retry.retry_on, retry.num_retries);
-        }
+        self.retries = Retries::begin(forward.retry.as_ref(), &mut core.request);
         if self.is_request_complete {
             self.request_sent(core);
         }
         self.try_host(&cluster, forward, core);
     }
 
-    /// The route's timeout counts from the end of the request.
+    /// The timeouts count from the end of the request.
     fn request_sent(&self, core: &mut Core) {
-        let timeout = core.route().and_then(crate::route::Route::forward).and_then(|forward| forward.timeout);
-        if let Some(timeout) = timeout.filter(|timeout| !timeout.is_zero()) {
+        if let Some(timeout) = self.timeouts.global {
             core.set_timeout(Deadline::Route, timeout);
         }
+        if matches!(&self.attempt, Some(Attempt { state: State::Sending { .. }, .. })) {
+            self.limit_try(core);
+        }
+    }
+
+    /// The timeout of one try counts from when it has a connection, but not before the end of the request.
+    fn limit_try(&self, core: &mut Core) {
+        if let (true, Some(timeout)) = (self.is_request_complete, self.timeouts.per_try) {
+            core.set_timeout(Deadline::PerTry, timeout);
+        }
+    }
+
+    /// Keeps what is sent for a retry, as long as there is room.
+    fn keep(&mut self, data: &Chunk, core: &Core) {
+        if self.retries.is_off() || data.is_empty() {
+            return;
+        }
+        if self.sent.len() + data.len() > core.buffer_limit() {
+            if let Some(attempt) = &self.attempt {
+                attempt.pool.stats().retry_or_shadow_abandoned.inc();
+            }
+            self.retries.abandon();
+            self.sent.clear();
+            return;
+        }
+        self.sent.push(data.clone());
     }
 
     /// Picks a host and asks its pool for a connection.
@@ -182,7 +220,7 @@ impl Router {
         let Some(pool) = cluster.pick(forward.priority, &PickContext { random }) else {
             cluster.stats().upstream_cx_none_healthy.inc();
             core.info.flags.set(ResponseFlag::NoHealthyUpstream);
-            core.reply(LocalReply::new(503, "no healthy upstream", "no_healthy_upstream"));
+            self.answer(LocalReply::new(503, "no healthy upstream", "no_healthy_upstream"), core);
             return;
         };
         self.attempts += 1;
@@ -201,9 +239,10 @@ impl Router {
             Acquired::Waiting(ticket) => self.attempt = Some(Attempt::new(number, pool, State::Waiting(ticket))),
             Acquired::Overflow => {
                 core.info.flags.set(ResponseFlag::UpstreamOverflow);
-                let mut reply = connect_error("overflow", "upstream_reset_before_response_started{overflow}");
+                let mut reply =
+                    connect_error("overflow", self.attempts, "upstream_reset_before_response_started{overflow}");
                 reply.headers.push(("x-envoy-overloaded", b"true".to_vec()));
-                core.reply(reply);
+                self.answer(reply, core);
             }
         }
     }
@@ -251,6 +290,7 @@ impl Router {
         connection.send_head(id, &core.request, ends && self.body.is_empty());
         while let Some(piece) = self.body.pop() {
             let is_last = ends && self.body.is_empty();
+            self.keep(&piece, core);
             connection.send_data(id, piece, is_last);
         }
         if self.is_request_complete
@@ -258,7 +298,10 @@ impl Router {
         {
             connection.send_trailers(id, trailers);
         }
-        attempt.state = State::Sending { connection: Rc::clone(connection), id };
+        if let Some(attempt) = &mut self.attempt {
+            attempt.state = State::Sending { connection: Rc::clone(connection), id };
+        }
+        self.limit_try(core);
         HostPool::settle(connection);
     }
 
@@ -276,33 +319,9 @@ impl Router {
     /// A frame of the response; what of it goes on to the filters.
     pub(crate) fn response(&mut self, frame: Frame, core: &mut Core) -> Option<Frame> {
         let attempt = self.attempt.as_mut()?;
-        let now = core.now();
         match frame {
             Frame::Informational(headers) => Some(Frame::Informational(headers)),
-            Frame::Head { mut headers, end_stream } => {
-                let status = headers.status().unwrap_or(0);
-                attempt.pool.count_response(status);
-                self.is_response_started = true;
-                core.info.timing.mark(Moment::UpstreamReceiveBegin, now);
-                core.info.response_code_details = Some(Cow::Borrowed("via_upstream"));
-                // Counted from the end of the request: an early response has none.
-                if let Some(sent) = core.info.timing.at(Moment::DownstreamReceiveEnd) {
-                    let took = (now - sent).as_millis() as u64;
-                    headers.set_number(HeaderId::X_ENVOY_UPSTREAM_SERVICE_TIME, took);
-                }
-                if let Some(route) = core.route_ref().cloned() {
-                    // Values may hold the response's headers and status.
-                    core.response = Some(headers);
-                    core.info.response_code = Some(status);
-                    route.change_response_headers(&mut core.subject(HeaderMapKind::Response));
-                    headers = core.response.take().unwrap_or_default();
-                }
-                core.deadlines.clear(Deadline::PerTry);
-                if end_stream {
-                    self.response_complete(core);
-                }
-                Some(Frame::Head { headers, end_stream })
-            }
+            Frame::Head { headers, end_stream } => self.response_head(headers, end_stream, core),
             Frame::Data { data, end_stream } => {
                 attempt.unreleased += data.len() as u32;
                 if end_stream {
@@ -315,6 +334,94 @@ impl Router {
                 Some(Frame::Trailers(trailers))
             }
         }
+    }
+
+    /// The head of a response: it may be reason enough to try again.
+    fn response_head(&mut self, mut headers: Headers, end_stream: bool, core: &mut Core) -> Option<Frame> {
+        let attempt = self.attempt.as_ref()?;
+        let now = core.now();
+        let status = headers.status().unwrap_or(0);
+        let pool = Rc::clone(&attempt.pool);
+        core.deadlines.clear(Deadline::PerTry);
+        if self.settle_outcome(self.retries.after_response(&headers), core) {
+            if let Some(attempt) = self.attempt.take() {
+                pool.note_retried();
+                if end_stream { attempt.finish(self.is_request_complete) } else { attempt.abandon(ErrorCode::NO_ERROR) }
+            }
+            return None;
+        }
+        pool.count_response(status);
+        self.is_response_started = true;
+        self.sent.clear();
+        core.info.timing.mark(Moment::UpstreamReceiveBegin, now);
+        core.info.response_code_details = Some(Cow::Borrowed("via_upstream"));
+        let suppresses_envoy_headers = core.manager.config.router.suppresses_envoy_headers;
+        let attempts = self.attempts;
+        // Counted from the end of the request: an early response has none.
+        let sent = core.info.timing.at(Moment::DownstreamReceiveEnd);
+        if let Some(route) = core.route_ref().cloned() {
+            if let (Some(sent), false) = (sent, suppresses_envoy_headers) {
+                headers.set_number(HeaderId::X_ENVOY_UPSTREAM_SERVICE_TIME, (now - sent).as_millis() as u64);
+            }
+            if route.virtual_host().shows_attempt_count {
+                headers.set_number(HeaderId::X_ENVOY_ATTEMPT_COUNT, attempts.into());
+            }
+            // Values may hold the response's headers and status.
+            core.response = Some(headers);
+            core.info.response_code = Some(status);
+            route.change_response_headers(&mut core.subject(HeaderMapKind::Response));
+            headers = core.response.take().unwrap_or_default();
+        }
+        if end_stream {
+            self.response_complete(core);
+        }
+        Some(Frame::Head { headers, end_stream })
+    }
+
+    /// Acts on what a failure means; true when another try is due.
+    fn settle_outcome(&mut self, outcome: Outcome, core: &mut Core) -> bool {
+        let Some(cluster) = self.cluster(core) else { return false };
+        match outcome {
+            Outcome::Final => {
+                if std::mem::take(&mut self.is_retry) {
+                    cluster.stats().upstream_rq_retry_success.inc();
+                }
+                self.retry_slot = None;
+                false
+            }
+            Outcome::Exhausted => {
+                cluster.stats().upstream_rq_retry_limit_exceeded.inc();
+                core.info.flags.set(ResponseFlag::UpstreamRetryLimitExceeded);
+                self.retry_slot = None;
+                false
+            }
+            Outcome::Retriable => self.schedule_retry(&cluster, core),
+        }
+    }
+
+    fn cluster(&self, core: &mut Core) -> Option<Rc<pool::ClusterLocal>> {
+        let route = core.route_ref().cloned()?;
+        cluster_of(&route, route.route().forward()?, core)
+    }
+
+    /// Waits a moment for the next try, unless too many requests of the cluster do.
+    fn schedule_retry(&mut self, cluster: &Rc<pool::ClusterLocal>, core: &mut Core) -> bool {
+        let interval = self.retries.take();
+        let priority = core.route().and_then(Route::forward).map_or(Priority::Default, |forward| forward.priority);
+        // The slot of the attempt before comes back first: a request holds one at a time.
+        self.retry_slot = None;
+        if !cluster.allows(priority, Resource::Retries) {
+            cluster.stats().upstream_rq_retry_overflow.inc();
+            core.info.flags.set(ResponseFlag::UpstreamOverflow);
+            return false;
+        }
+        cluster.stats().upstream_rq_retry.inc();
+        cluster.stats().upstream_rq_retry_backoff_exponential.inc();
+        self.retry_slot = Some(cluster.take(priority, Resource::Retries));
+        (self.is_retry_due, self.is_retry) = (true, true);
+        let pause = core.http.worker().random().below(interval.as_millis() as u64);
+        core.set_timeout(Deadline::Retry, Duration::from_millis(pause));
+        true
     }
 
     fn response_complete(&mut self, core: &mut Core) {
@@ -343,6 +450,7 @@ impl Router {
     /// Gives the attempt up, if there is one.
     pub(crate) fn abandon(&mut self, core: &mut Core, code: ErrorCode) {
         core.deadlines.clear(Deadline::Route);
+        core.deadlines.clear(Deadline::PerTry);
         core.deadlines.clear(Deadline::Retry);
         if let Some(attempt) = self.attempt.take() {
             attempt.abandon(code);
@@ -355,15 +463,42 @@ impl Router {
     pub(crate) fn time_out(&mut self, deadline: Deadline, core: &mut Core) {
         match deadline {
             Deadline::Retry => self.retry(core),
+            Deadline::PerTry => self.try_timed_out(core),
             _ => {
                 if let Some(attempt) = &self.attempt {
                     attempt.pool.note_timeout();
                 }
-                self.abandon(core, ErrorCode::CANCEL);
-                core.info.flags.set(ResponseFlag::UpstreamRequestTimeout);
-                core.reply(LocalReply::new(504, "upstream request timeout", "response_timeout"));
+                self.answer_timeout("response_timeout", core);
             }
         }
+    }
+
+    /// One try has taken too long: Envoy takes that for a reset.
+    fn try_timed_out(&mut self, core: &mut Core) {
+        let Some(attempt) = self.attempt.take() else { return };
+        attempt.pool.note_try_timeout();
+        attempt.abandon(ErrorCode::CANCEL);
+        if self.is_response_started || !self.settle_outcome(self.retries.after_try_timeout(), core) {
+            self.answer_timeout("upstream_per_try_timeout", core);
+        }
+    }
+
+    fn answer_timeout(&mut self, details: &'static str, core: &mut Core) {
+        self.abandon(core, ErrorCode::CANCEL);
+        core.info.flags.set(ResponseFlag::UpstreamRequestTimeout);
+        let reply = match self.timeouts.is_alternative {
+            true => LocalReply::new(204, "", details),
+            false => LocalReply::new(504, "upstream request timeout", details),
+        };
+        self.answer(reply, core);
+    }
+
+    /// Replies in the place of the upstream, and tells how often it was tried if that is wanted.
+    fn answer(&self, mut reply: LocalReply, core: &mut Core) {
+        if core.route_ref().is_some_and(|route| route.virtual_host().shows_attempt_count) {
+            reply.headers.insert(0, ("x-envoy-attempt-count", self.attempts.max(1).to_string().into_bytes()));
+        }
+        core.reply(reply);
     }
 
     /// The upstream side is gone: try again, answer, or cut the response off.
@@ -379,18 +514,7 @@ impl Router {
             core.actions.is_reset = true;
             return;
         }
-        let is_retriable = match end {
-            UpstreamEnd::ConnectFailed(_) | UpstreamEnd::ConnectTimeout => {
-                self.retry_on.connect_failure || self.retry_on.reset_before_request
-            }
-            UpstreamEnd::Reset(_) => self.retry_on.reset_before_request && !was_sending,
-        };
-        if is_retriable && self.retries_left > 0 && self.may_retry(core) {
-            self.retries_left -= 1;
-            self.is_retry_due = true;
-            let base = RETRY_BASE.saturating_mul(1 << self.attempts.min(8)).min(RETRY_CAP);
-            let pause = core.http.worker().random().below(base.as_millis() as u64);
-            core.set_timeout(Deadline::Retry, Duration::from_millis(pause));
+        if self.settle_outcome(self.retries.after_end(&end, was_sending), core) {
             return;
         }
         core.info.flags.set(end.flag());
@@ -398,26 +522,10 @@ impl Router {
             core.info.upstream.transport_failure_reason = Some(reason.clone());
         }
         let details = format!("upstream_reset_before_response_started{{{}}}", end.detail());
-        let mut reply = connect_error(end.reason(), "");
+        let mut reply = connect_error(end.reason(), self.attempts, "");
         reply.status = if end.is_protocol_error() { 502 } else { 503 };
         reply.details = Cow::Owned(details);
-        core.reply(reply);
-    }
-
-    /// Takes a slot of the retry breaker of the cluster that is in the route's slot now.
-    fn may_retry(&mut self, core: &mut Core) -> bool {
-        let Some(route) = core.route_ref().cloned() else { return false };
-        let Some(forward) = route.route().forward() else { return false };
-        let Some(cluster) = cluster_of(&route, forward, core) else { return false };
-        // The slot of the attempt before comes back first: a request holds one at a time.
-        self.retry_slot = None;
-        if !cluster.allows(forward.priority, Resource::Retries) {
-            cluster.stats().upstream_rq_retry_overflow.inc();
-            return false;
-        }
-        cluster.stats().upstream_rq_retry.inc();
-        self.retry_slot = Some(cluster.take(forward.priority, Resource::Retries));
-        true
+        self.answer(reply, core);
     }
 
     /// The pause is over. The route's slot may hold another cluster by now, or none.
@@ -425,14 +533,29 @@ impl Router {
         self.is_retry_due = false;
         let Some(route) = core.route_ref().cloned() else { return };
         let Some(forward) = route.route().forward() else { return };
+        // All of the body goes out again, in front of what has come since.
+        while let Some(piece) = self.body.pop() {
+            self.sent.push(piece);
+        }
+        std::mem::swap(&mut self.body, &mut self.sent);
+        if route.virtual_host().includes_attempt_count {
+            core.request.set_number(HeaderId::X_ENVOY_ATTEMPT_COUNT, u64::from(self.attempts) + 1);
+        }
+        if !core.manager.config.router.suppresses_envoy_headers {
+            let sent = core.info.timing.at(Moment::DownstreamReceiveEnd);
+            let elapsed = sent.map_or(Duration::ZERO, |sent| core.now() - sent);
+            self.timeouts.announce(&mut core.request, elapsed);
+        }
         if let Some(cluster) = find_cluster(&route, forward, core) {
             self.try_host(&cluster, forward, core);
         }
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Self { body: std::mem::take(&mut self.body), ..Self::default() };
+        let (body, sent) = (std::mem::take(&mut self.body), std::mem::take(&mut self.sent));
+        *self = Self { body, sent, ..Self::default() };
         self.body.clear();
+        self.sent.clear();
     }
 }
 
@@ -498,6 +621,15 @@ fn rewrite_host(request: &mut Headers, host: &[u8], appends_forwarded: bool) {
 }
 
 impl UpstreamEnd {
+    fn is_connect_failure(&self) -> bool {
+        matches!(self, Self::ConnectFailed(_) | Self::ConnectTimeout)
+    }
+
+    /// The upstream has not looked at the request.
+    fn is_refused(&self) -> bool {
+        matches!(self, Self::Reset(ResetCause::RemoteRefused))
+    }
+
     /// The upstream broke the protocol, or says that we did.
     fn is_protocol_error(&self) -> bool {
         matches!(self, Self::Reset(ResetCause::Protocol(_) | ResetCause::Remote(ErrorCode::PROTOCOL_ERROR)))
@@ -537,8 +669,9 @@ impl UpstreamEnd {
     }
 }
 
-fn connect_error(reason: &str, details: &'static str) -> LocalReply {
-    let body = format!("upstream connect error or disconnect/reset before headers. reset reason: {reason}");
+fn connect_error(reason: &str, attempts: u32, details: &'static str) -> LocalReply {
+    let retried = if attempts > 1 { "retried and the latest " } else { "" };
+    let body = format!("upstream connect error or disconnect/reset before headers. {retried}reset reason: {reason}");
     LocalReply::new(503, &body, details)
 }
 

@@ -233,6 +233,17 @@ impl HostPool {
         self.host.rq_timeout(1);
     }
 
+    /// A response was not good enough: it is not counted as one.
+    pub(crate) fn note_retried(&self) {
+        self.host.rq_error(1);
+    }
+
+    /// One try has taken too long.
+    pub(crate) fn note_try_timeout(&self) {
+        self.stats.upstream_rq_per_try_timeout.inc();
+        self.host.rq_timeout(1);
+    }
+
     fn connect(self: &Rc<Self>) {
         self.pool.borrow_mut().begin_connect();
         self.stats.upstream_cx_total.inc();

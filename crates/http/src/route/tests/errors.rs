@@ -82,18 +82,6 @@ fn a_path_is_rewritten_in_one_way() {
 }
 
 #[test]
-fn retry_conditions_are_named_when_they_are_not_there() {
-    let retry = |retry_on: &str| {
-        let policy = pb::RetryPolicy { retry_on: retry_on.into(), ..Default::default() };
-        pb::RouteAction { retry_policy: Some(policy), ..to_cluster("a") }
-    };
-    let field = ".retry_policy.retry_on";
-    check_action(retry("connect-failure,5xx"), field, "the condition '5xx' is not supported yet");
-    check_action(retry("unavailable"), field, "the condition 'unavailable' is not supported yet");
-    check_action(retry("foo"), field, "'foo' is no condition that a request can be retried on");
-}
-
-#[test]
 fn every_error_is_reported_with_its_place() {
     let bad_regex = path_match(pb::route_match::PathSpecifier::SafeRegex(regex("(")));
     let negative = Some(prost_types::Duration { seconds: -1, nanos: 0 });
