@@ -24,7 +24,7 @@ use nuncio_message::{Chunk, Tick};
 pub use options::{IgnoredUpgrades, NameCase, Options, Tally, Underscores};
 
 use crate::{ConnectionError, ErrorCode, Outbox, Protocol, Role, StreamId};
-use parse::{Fault, RequestKind};
+use parse::{Fault, Place, RequestKind};
 use receive::Reading;
 use send::Sending;
 
@@ -49,6 +49,8 @@ pub struct Codec {
     request: RequestKind,
     protocol: Protocol,
     role: Role,
+    /// Where its heads are remembered.
+    place: Place,
     tally: Tally,
     /// For each of the last responses, how many bytes must be written until it has left.
     unwritten: [usize; MAX_UNWRITTEN_RESPONSES],
@@ -86,6 +88,7 @@ impl Codec {
             request: RequestKind::Plain,
             protocol: Protocol::Http11,
             role,
+            place: Place::next(role),
             tally: Tally::default(),
             unwritten: [0; MAX_UNWRITTEN_RESPONSES],
             outstanding: 0,

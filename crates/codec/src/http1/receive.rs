@@ -208,8 +208,8 @@ impl Codec {
 
     fn parse(&self, bytes: &[u8]) -> Result<Option<Head>, Fault> {
         match self.role {
-            Role::Server => parse::request(bytes, &self.options),
-            Role::Client => parse::response(bytes, self.request, &self.options),
+            Role::Server => parse::request(bytes, self.place, &self.options),
+            Role::Client => parse::response(bytes, self.place, self.request, &self.options),
         }
     }
 

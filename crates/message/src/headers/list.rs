@@ -179,12 +179,16 @@ impl List {
     /// Copies a value, to become that of an entry.
     #[inline]
     pub(super) fn keep(&mut self, bytes: &[u8]) -> Part {
+        if bytes.is_empty() {
+            // Where a block ends is cut off when nothing was copied behind it.
+            return Part::default();
+        }
         let at = self.store.len() as u32;
         self.store.extend_from_slice(bytes);
         Part { at, len: bytes.len() as u32 }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, entry: Entry) {
         self.live += 1;
         self.live_bytes += entry.name_bytes() + entry.value.len;

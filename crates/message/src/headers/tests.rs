@@ -153,3 +153,13 @@ fn whole_lines_are_handed_on_together_until_something_changes() {
     check(&headers, &[("te", "a"), ("x-b", "b"), ("via", "c"), ("age", "e,f"), ("server", "n")]);
     assert_eq!(pieces(&headers, HeaderId::HOST), ["te: a\r\n", "x-b: b", "via: c", "age: e,f", "server: n"]);
 }
+
+#[test]
+fn an_empty_copy_survives_the_end_of_its_block() {
+    let mut headers = BlockHeaders::over(b"GET / HTTP/1.1\r\n");
+    headers.push(HeaderId::VIA, b"");
+    headers.push_other(b"x-a", b"");
+    let mut headers = headers.finish();
+    headers.end_block(3);
+    check(&headers, &[("via", ""), ("x-a", "")]);
+}

@@ -5,6 +5,7 @@ use nuncio_message::{BlockHeaders, HeaderId, HeaderMapKind, Line};
 
 use super::bytes::{decimal, has_forbidden, is_token, name_byte, name_len, set_bit_0x20, trim, value_len};
 use super::fault::Fault;
+use super::recall::Recall;
 use crate::http1::options::{Options, Underscores};
 
 /// What was seen while reading header lines.
@@ -47,8 +48,13 @@ pub(crate) fn read_fields(
     block: Block,
     options: &Options,
     seen: &mut Seen,
+    mut recall: Option<&mut Recall>,
 ) -> Result<Option<usize>, Fault> {
     loop {
+        if let Some(recall) = recall.as_deref_mut() {
+            at = recall.take_over(headers, len, at, block);
+            check_count(block, options, headers, seen);
+        }
         let bytes = headers.bytes_mut();
         match bytes.get(at..len) {
             None | Some([]) => return Ok(None),
@@ -56,6 +62,9 @@ pub(crate) fn read_fields(
             Some([b'\r']) => return Ok(None),
             Some([b'\r', b'\n', ..]) => return Ok(Some(at + 2)),
             Some([_, ..]) => {}
+        }
+        if let Some(recall) = recall.as_deref_mut() {
+            recall.was_read();
         }
         // What follows the line has to be there, since it might continue it.
         if let Some((line, end)) = plain_line(bytes, at)
@@ -74,7 +83,7 @@ pub(crate) fn read_fields(
 /// continuation behind it. Its name is in lower case afterwards. Returns the position behind it, too; `None` when it is
 /// another kind of line, or not all there.
 #[inline(always)]
-fn plain_line(bytes: &mut [u8], at: usize) -> Option<(Line, usize)> {
+pub(super) fn plain_line(bytes: &mut [u8], at: usize) -> Option<(Line, usize)> {
     let line = bytes.get_mut(at..)?;
     let (name_len, id) = name(line);
     let (blanks, value_len) = value(line.get(name_len + 1..)?);

@@ -4,6 +4,7 @@
 mod bytes;
 mod fault;
 mod fields;
+mod recall;
 mod start_line;
 mod target;
 
@@ -13,11 +14,13 @@ use nuncio_message::{BlockHeaders, HeaderId, HeaderMapKind, Headers};
 pub(super) use bytes::has_list_token;
 pub(super) use fault::Fault;
 pub(super) use fields::block_end;
+pub(super) use recall::Place;
 
-use super::options::Options;
+use super::options::{Options, Underscores};
 use crate::Protocol;
 use bytes::{has_forbidden, is_authority, trim};
 use fields::{Block, Seen, read_fields};
+use recall::Recall;
 use start_line::{RequestLine, StatusLine, Version};
 use target::{AbsoluteUrl, connect_authority};
 
@@ -84,7 +87,7 @@ pub(super) fn is_upgrade(headers: &Headers) -> bool {
 ///
 /// # Errors
 /// The fault that Envoy answers.
-pub(super) fn request(bytes: &[u8], options: &Options) -> Result<Option<Head>, Fault> {
+pub(super) fn request(bytes: &[u8], place: Place, options: &Options) -> Result<Option<Head>, Fault> {
     let Some(line_end) = memchr(b'\n', bytes) else { return Ok(None) };
     let line = match RequestLine::parse(&bytes[..line_end], options.allow_custom_methods) {
         Ok(line) => line,
@@ -108,7 +111,9 @@ pub(super) fn request(bytes: &[u8], options: &Options) -> Result<Option<Head>, F
     let block = Block { kind: HeaderMapKind::Request, has_host: true, pseudo_headers: headers.len() };
     let read = match line.version {
         Version::Missing => Ok(Some(len)),
-        Version::Current | Version::Other => read_fields(&mut headers, len, line_end + 1, block, options, &mut seen),
+        Version::Current | Version::Other => {
+            read_lines(&mut headers, bytes, len, line_end + 1, block, place, options, &mut seen)
+        }
     };
     let mut headers = headers.finish();
     let line_to_check = if line.is_plain { &[] } else { &bytes[..line_end] };
@@ -129,6 +134,31 @@ pub(super) fn request(bytes: &[u8], options: &Options) -> Result<Option<Head>, F
         _ => {}
     }
     Ok(Some(Head { headers, protocol, framing, consumed, dropped: seen.dropped }))
+}
+
+/// Reads the header lines of a head from `at` on, with the help of the head before it.
+#[expect(clippy::too_many_arguments, reason = "what a head is made of")]
+fn read_lines(
+    headers: &mut BlockHeaders,
+    bytes: &[u8],
+    len: usize,
+    at: usize,
+    block: Block,
+    place: Place,
+    options: &Options,
+    seen: &mut Seen,
+) -> Result<Option<usize>, Fault> {
+    if options.underscores != Underscores::Allow {
+        return read_fields(headers, len, at, block, options, seen, None);
+    }
+    let mut recall = Recall::new(place);
+    let read = read_fields(headers, len, at, block, options, seen, Some(&mut recall));
+    let lines = match read {
+        Ok(Some(end)) => bytes.get(at..end).unwrap_or_default(),
+        _ => &[],
+    };
+    recall.finish(lines, block);
+    read
 }
 
 /// How much of the input to copy before its head is read: not much more than the head, of which nearly all end here.
@@ -281,7 +311,12 @@ fn place_target(headers: &mut Headers, line: RequestLine<'_>, options: &Options)
 ///
 /// # Errors
 /// The fault that Envoy resets the stream for.
-pub(super) fn response(bytes: &[u8], kind: RequestKind, options: &Options) -> Result<Option<Head>, Fault> {
+pub(super) fn response(
+    bytes: &[u8],
+    place: Place,
+    kind: RequestKind,
+    options: &Options,
+) -> Result<Option<Head>, Fault> {
     let Some(line_end) = memchr(b'\n', bytes) else { return Ok(None) };
     let line = StatusLine::parse(&bytes[..line_end])?;
     let Some(len) = part_to_copy(bytes) else { return Ok(None) };
@@ -292,7 +327,7 @@ pub(super) fn response(bytes: &[u8], kind: RequestKind, options: &Options) -> Re
     }
     let mut seen = Seen::default();
     let block = Block { kind: HeaderMapKind::Response, has_host: false, pseudo_headers: 1 };
-    let read = read_fields(&mut headers, len, line_end + 1, block, options, &mut seen);
+    let read = read_lines(&mut headers, bytes, len, line_end + 1, block, place, options, &mut seen);
     let mut headers = headers.finish();
     let Some(consumed) = settle(bytes, &bytes[..line_end], read, &seen, options)? else { return Ok(None) };
     headers.end_block(consumed);
@@ -346,7 +381,7 @@ pub(super) fn trailers(bytes: &[u8], kind: HeaderMapKind, options: &Options) -> 
     let mut headers = BlockHeaders::over(bytes);
     let mut seen = Seen::default();
     let block = Block { kind, has_host: false, pseudo_headers: 0 };
-    let read = read_fields(&mut headers, bytes.len(), 0, block, options, &mut seen);
+    let read = read_fields(&mut headers, bytes.len(), 0, block, options, &mut seen, None);
     let mut headers = headers.finish();
     match read {
         Err(_) if has_forbidden(bytes) => return Err(Fault::Characters),
