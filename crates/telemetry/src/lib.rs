@@ -15,4 +15,6 @@ pub use address::Address;
 pub use formatter::Formatter;
 pub use host::{ClusterNames, HostDescription};
 pub use line::Line;
-pub use stream_info::{ByteMeter, Connection, Moment, ResponseFlag, ResponseFlags, StreamInfo, Timing, Upstream};
+pub use stream_info::{
+    ByteMeter, Connection, DynamicMetadata, Moment, ResponseFlag, ResponseFlags, StreamInfo, Timing, Upstream,
+};

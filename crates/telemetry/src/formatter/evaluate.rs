@@ -38,6 +38,7 @@ pub(super) fn append(operator: &Operator, inputs: &Inputs<'_>, line: &mut Line) 
         Operator::Span(ends, precision) => append_span(*ends, *precision, inputs, line),
         Operator::Path(query) => append_value(query.find(inputs.request), line),
         Operator::QueryParameter(parameter) => parameter.append(inputs.request, line),
+        Operator::DynamicMetadata(query) => query.append(inputs, line),
         Operator::Constant(text) => append_value(Some(text.as_bytes()), line),
         Operator::GrpcStatus(form) => append_grpc_status(*form, inputs, line),
         Operator::Address(endpoint, form) => append_address(*endpoint, *form, inputs, line),

@@ -9,6 +9,7 @@ pub(crate) mod grpc;
 mod header;
 mod json;
 mod literal;
+mod metadata;
 mod not_yet;
 mod operator;
 mod path;

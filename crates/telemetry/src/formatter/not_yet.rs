@@ -43,7 +43,6 @@ pub(super) const NOT_YET: &[&str] = &[
     "DOWNSTREAM_TLS_GROUP",
     "DOWNSTREAM_TLS_SESSION_ID",
     "DOWNSTREAM_TLS_VERSION",
-    "DYNAMIC_METADATA",
     "EMIT_TIME",
     "EMIT_TIME_LOCAL",
     "FILTER_STATE",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::error::FormatError;
 use super::grpc::GrpcForm;
 use super::header::HeaderQuery;
+use super::metadata::MetadataQuery;
 use super::not_yet;
 use super::path::PathQuery;
 use super::path::QueryParameter;
@@ -20,6 +21,7 @@ pub(crate) enum Operator {
     ResponseTrailer(HeaderQuery),
     Path(PathQuery),
     QueryParameter(QueryParameter),
+    DynamicMetadata(MetadataQuery),
     /// Known when the configuration is built.
     Constant(Box<str>),
     StartTime(TimeFormat),
@@ -171,6 +173,7 @@ impl Operator {
             | Self::ResponseTrailer(_)
             | Self::Path(_)
             | Self::QueryParameter(_)
+            | Self::DynamicMetadata(_)
             | Self::Constant(_)
             | Self::StartTime(_)
             | Self::GrpcStatus(_)
@@ -210,7 +213,7 @@ fn unsupported(command: &Command<'_>) -> FormatError {
 fn with_arguments(command: &Command<'_>) -> Option<Result<Operator, FormatError>> {
     let form = match command.name {
         "REQ" | "REQUEST_HEADER" | "RESP" | "RESPONSE_HEADER" | "TRAILER" | "RESPONSE_TRAILER" | "QUERY_PARAM"
-        | "ENVIRONMENT" => Syntax::RequiredLength,
+        | "DYNAMIC_METADATA" | "ENVIRONMENT" => Syntax::RequiredLength,
         "PATH" => Syntax::Length,
         "COMMON_DURATION" => Syntax::RequiredArguments,
         "START_TIME" | "RESPONSE_CODE_DETAILS" | "GRPC_STATUS" | "REQUESTED_SERVER_NAME" => Syntax::Arguments,
@@ -232,6 +235,7 @@ fn compile(command: &Command<'_>) -> Result<Operator, FormatError> {
         "QUERY_PARAM" => {
             Ok(Operator::QueryParameter(QueryParameter { name: arguments.as_bytes().into(), max_length: max_bytes }))
         }
+        "DYNAMIC_METADATA" => Ok(Operator::DynamicMetadata(MetadataQuery::parse(arguments, max_bytes))),
         "COMMON_DURATION" => common_duration(arguments),
         "START_TIME" => TimeFormat::parse(arguments).map(Operator::StartTime),
         "GRPC_STATUS" => GrpcForm::parse(arguments).map(Operator::GrpcStatus),

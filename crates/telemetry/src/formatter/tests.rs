@@ -372,7 +372,7 @@ fn wrong_operators_are_refused_in_envoys_words() {
         "%PATH(X)% => Invalid PATH option: 'X', only 'WQ'/'NQ' are allowed (%PATH% at position 0)",
         "%PATH(WQ:X)% => Invalid PATH option: 'X', only 'ORIG'/'PATH'/'ORIG_OR_PATH' are allowed (%PATH% at position 0)",
         "%GRPC_STATUS(x)% => GrpcStatusFormatter only supports CAMEL_STRING, SNAKE_STRING or NUMBER. Got: x (%GRPC_STATUS% at position 0)",
-        "a %DYNAMIC_METADATA(a:b)% => DYNAMIC_METADATA is not supported yet (at position 2)",
+        "a %FILTER_STATE(a:b)% => FILTER_STATE is not supported yet (at position 2)",
         "%REQUESTED_SERVER_NAME(HOST_FIRST)% => REQUESTED_SERVER_NAME(HOST_FIRST) is not supported yet (at position 0)",
     ] {
         let (format, expected) = line.split_once(" => ").unwrap();

@@ -1,6 +1,7 @@
 //! The one record of a stream.
 
 mod flags;
+mod metadata;
 mod timing;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use nuncio_codec::Protocol;
 
 pub use flags::{ResponseFlag, ResponseFlags};
+pub use metadata::DynamicMetadata;
 pub use timing::{Moment, Timing};
 
 use crate::address::Address;
@@ -56,6 +58,8 @@ pub struct StreamInfo {
     pub connection: Option<Rc<Connection>>,
     /// The client's address when it is not the connection's peer, e.g. taken from `x-forwarded-for`.
     pub remote_address: Option<Address>,
+    /// What filters say about the stream.
+    pub dynamic_metadata: DynamicMetadata,
     /// Whether the health check filter answered or recognised it: such requests can be left out of logs.
     pub is_health_check: bool,
     /// Whether the trace of this request is sampled.

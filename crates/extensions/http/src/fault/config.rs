@@ -7,6 +7,7 @@ use nuncio_config::{At, Invalid, scalar};
 use nuncio_matching::HeaderMatcher;
 use nuncio_proto::envoy::extensions::filters::common::fault::v3 as common;
 use nuncio_proto::envoy::extensions::filters::http::fault::v3 as pb;
+use prost_types::Struct;
 
 /// `envoy.extensions.filters.http.fault.v3.HTTPFault`: of the filter, or of a level of a route. Shared, immutable.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) struct Settings {
     pub(super) nodes: Box<[Box<[u8]>]>,
     /// `max_active_faults`, without limit by default.
     pub(super) max_active: u64,
+    /// `filter_metadata`: said of a stream that is delayed or aborted, under the filter's name.
+    pub(super) metadata: Option<Struct>,
     /// Whether faults are counted by the cluster that a request says it comes from.
     pub(super) counts_by_cluster: bool,
 }
@@ -86,7 +89,6 @@ impl Settings {
         let abort = f.optional("abort", abort, Abort::parse);
         let headers = f.each("headers", headers, HeaderMatcher::parse);
         f.unsupported("response_rate_limit", response_rate_limit);
-        f.unsupported("filter_metadata", filter_metadata);
         f.finish(|| Self {
             delay: delay.take(),
             abort: abort.take(),
@@ -94,6 +96,7 @@ impl Settings {
             headers: headers.take().into(),
             nodes: downstream_nodes.into_iter().map(|node| node.into_bytes().into()).collect(),
             max_active: max_active_faults.map_or(u64::MAX, u64::from),
+            metadata: filter_metadata,
             counts_by_cluster: !disable_downstream_cluster_stats,
         })
     }

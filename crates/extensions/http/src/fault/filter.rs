@@ -101,7 +101,7 @@ impl Filter {
         let Some(delay) = delay.filter(|_| self.begin()) else { return false };
         self.delay = Some(cx.sleep(delay));
         self.shared.counts.count_delay(self.counted_cluster(cx));
-        cx.set_flag(ResponseFlag::DelayInjected);
+        self.tell(cx, ResponseFlag::DelayInjected);
         cx.poll_me();
         true
     }
@@ -111,7 +111,7 @@ impl Filter {
         let status = self.settings().abort.as_ref().and_then(|abort| abort.draw(cx.request_headers(), random));
         let Some(status) = status.filter(|_| self.begin()) else { return false };
         self.shared.counts.count_abort(self.counted_cluster(cx));
-        cx.set_flag(ResponseFlag::FaultInjected);
+        self.tell(cx, ResponseFlag::FaultInjected);
         let body = self.settings().abort.as_ref().map_or("", |Abort { body, .. }| body);
         let reply = match status {
             Status::Http(status) => LocalReply::new(status, body, "fault_filter_abort"),
@@ -121,6 +121,13 @@ impl Filter {
         };
         cx.reply(reply);
         true
+    }
+
+    fn tell(&self, cx: &mut StreamCx<'_>, flag: ResponseFlag) {
+        cx.set_flag(flag);
+        if let Some(metadata) = &self.settings().metadata {
+            cx.info_mut().dynamic_metadata.merge(&self.shared.name, metadata);
+        }
     }
 
     /// The cluster that a fault is counted for besides; empty for none.

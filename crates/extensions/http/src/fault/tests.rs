@@ -76,10 +76,6 @@ fn errors_stand_at_their_place() {
     );
     // Without a runtime the keys mean nothing.
     check(pb::HttpFault { abort_percent_runtime: "key".into(), ..Default::default() }, &[]);
-    check(
-        pb::HttpFault { filter_metadata: Some(prost_types::Struct::default()), ..Default::default() },
-        &["filter_metadata: 'filter_metadata' is not supported yet"],
-    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::line::Line;
 
 /// Appends `text` as a JSON string.
-pub(super) fn append_quoted(text: &[u8], line: &mut Line) {
+pub(crate) fn append_quoted(text: &[u8], line: &mut Line) {
     let start = line.len();
     line.push(b'"');
     line.append(text);

@@ -9,10 +9,12 @@ use prost_types::Struct;
 use prost_types::Value;
 use prost_types::value::Kind;
 
-use self::escape::append_quoted;
+pub(crate) use self::escape::append_quoted;
 use self::escape::quote_from;
+pub(crate) use self::number::text as number_text;
 use super::Empty;
 use super::Inputs;
+use super::operator::Operator;
 use super::template::Template;
 use crate::line::Line;
 
@@ -165,6 +167,9 @@ fn append_null(empty: Empty, line: &mut Line) -> Printed {
 
 fn append_operator(template: &Template, inputs: &Inputs<'_>, empty: Empty, line: &mut Line) -> Printed {
     let Some(operator) = template.as_operator() else { return Printed::Nothing };
+    if let Operator::DynamicMetadata(query) = operator {
+        return if query.append_json(inputs, line) { Printed::Something } else { append_null(empty, line) };
+    }
     let start = line.len();
     if !operator.is_number() {
         line.push(b'"');

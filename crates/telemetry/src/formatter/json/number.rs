@@ -1,7 +1,7 @@
 //! Numbers in JSON formats.
 
 /// The shorter of the plain and the exponent form, the plain one when they are equally long.
-pub(super) fn text(value: f64) -> String {
+pub(crate) fn text(value: f64) -> String {
     let plain = if value.fract() == 0.0 { format!("{value:.0}") } else { value.to_string() };
     let with_exponent = with_exponent(value);
     if plain.len() <= with_exponent.len() { plain } else { with_exponent }
