@@ -37,11 +37,8 @@ impl fmt::Display for BindError {
     }
 }
 
-impl std::error::Error for BindError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
+// The system's reason stands in the text already, so it is no `source`.
+impl std::error::Error for BindError {}
 
 /// Makes `count` listening sockets on `address`. Port 0 is chosen once and shared by all.
 ///

@@ -37,7 +37,7 @@ pub(crate) struct Options {
     #[arg(short = 'l', long, value_name = "LEVEL", default_value = "info", value_parser = parse_level)]
     pub(crate) log_level: Level,
     /// Levels of single components: upstream:debug,http:trace
-    #[arg(long, value_name = "PAIRS", default_value = "")]
+    #[arg(long, value_name = "PAIRS", default_value = "", hide_default_value = true)]
     pub(crate) component_log_level: String,
     /// File to log to, instead of standard error
     #[arg(long, value_name = "FILE")]
@@ -49,13 +49,13 @@ pub(crate) struct Options {
     #[arg(long, value_name = "KB", default_value_t = 64)]
     pub(crate) file_flush_min_size_kb: u32,
     /// node.cluster
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub(crate) service_cluster: String,
     /// node.id
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub(crate) service_node: String,
     /// node.locality.zone
-    #[arg(long, value_name = "NAME", default_value = "")]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub(crate) service_zone: String,
     /// File to write the address of the admin listener to
     #[arg(long, value_name = "FILE")]

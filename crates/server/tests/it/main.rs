@@ -1,5 +1,6 @@
 //! The binary from outside: a bootstrap in, bytes through it, an exit code.
 
+mod command_line;
 mod origin;
 mod proxy;
 
