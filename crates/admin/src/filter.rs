@@ -1,5 +1,6 @@
 //! The site as an HTTP filter: collects the request, and answers it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -15,6 +16,8 @@ use crate::site::{Request, Site};
 
 /// No page takes a longer body.
 const MAX_BODY_BYTES: usize = 1 << 20;
+/// What is sent of a long body at a time.
+const SLICE_BYTES: usize = 64 * 1024;
 
 /// Makes a [`Site`] the filter that answers everything. Shared.
 pub struct SiteFilter(Arc<Shared>);
@@ -45,7 +48,7 @@ struct Local(Arc<Shared>);
 
 impl FilterLocal for Local {
     fn build(&self) -> Option<Box<dyn HttpFilter>> {
-        Some(Box::new(Asked { shared: Arc::clone(&self.0), body: Vec::new(), pending: None }))
+        Some(Box::new(Asked { shared: Arc::clone(&self.0), body: Vec::new(), state: State::Asking }))
     }
 }
 
@@ -53,8 +56,17 @@ impl FilterLocal for Local {
 struct Asked {
     shared: Arc<Shared>,
     body: Vec<u8>,
-    /// An answer that another thread makes.
-    pending: Option<Pending>,
+    state: State,
+}
+
+/// `Asking` → `Waiting` → `Sending`, or from `Asking` at once to the end.
+enum State {
+    /// The request is still coming, or was answered at once.
+    Asking,
+    /// Another thread makes the answer.
+    Waiting(Pending),
+    /// The body is long: it goes in slices, between which main does other things.
+    Sending { body: Cow<'static, str>, sent: usize },
 }
 
 impl HttpFilter for Asked {
@@ -83,12 +95,22 @@ impl HttpFilter for Asked {
     }
 
     fn poll_resume(&mut self, cx: &mut StreamCx<'_>, task: &mut Context<'_>) -> Poll<Resume> {
-        let Some(pending) = &self.pending else { return Poll::Pending };
-        match pending.poll(task.waker()) {
-            Poll::Pending => {}
-            Poll::Ready(answer) => {
-                self.pending = None;
-                send(answer.unwrap_or_else(|| Answer::text(500, "the page could not be made\n")), cx);
+        if let State::Waiting(pending) = &self.state
+            && let Poll::Ready(answer) = pending.poll(task.waker())
+        {
+            let answer = answer.unwrap_or_else(|| Answer::text(500, "the page could not be made\n"));
+            cx.begin_response(head(&answer));
+            self.state = State::Sending { body: answer.body, sent: 0 };
+        }
+        if let State::Sending { body, sent } = &mut self.state {
+            let slice = &body.as_bytes()[*sent..body.len().min(*sent + SLICE_BYTES)];
+            *sent += slice.len();
+            let is_last = *sent == body.len();
+            cx.send_data(Chunk::copy_from(slice), is_last);
+            if is_last {
+                self.state = State::Asking;
+            } else {
+                task.waker().wake_by_ref();
             }
         }
         Poll::Pending
@@ -108,7 +130,7 @@ impl Asked {
         match self.shared.site.answer(&request) {
             Reply::Now(answer) => send(answer, cx),
             Reply::Later(make) => {
-                self.pending = Some(self.shared.renderer.start(make));
+                self.state = State::Waiting(self.shared.renderer.start(make));
                 cx.poll_me();
             }
         }
@@ -116,13 +138,16 @@ impl Asked {
 }
 
 fn send(answer: Answer, cx: &mut StreamCx<'_>) {
-    let Answer { status, content_type, body } = answer;
+    let mut body = Buffer::new();
+    body.extend_from_slice(answer.body.as_bytes());
+    cx.respond(head(&answer), body);
+}
+
+fn head(answer: &Answer) -> Headers {
     let mut head = Headers::new();
-    head.set_number(HeaderId::STATUS, u64::from(status));
-    head.push(HeaderId::CONTENT_TYPE, content_type.as_bytes());
+    head.set_number(HeaderId::STATUS, u64::from(answer.status));
+    head.push(HeaderId::CONTENT_TYPE, answer.content_type.as_bytes());
     head.set_by_name(b"cache-control", b"no-cache, max-age=0");
     head.set_by_name(b"x-content-type-options", b"nosniff");
-    let mut rope = Buffer::new();
-    rope.extend_from_slice(body.as_bytes());
-    cx.respond(head, rope);
+    head
 }

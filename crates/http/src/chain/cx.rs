@@ -27,6 +27,8 @@ pub struct StreamCx<'a> {
 pub(crate) struct Actions {
     pub(crate) reply: Option<LocalReply>,
     pub(crate) response: Option<Box<Response>>,
+    /// What follows of a response that a filter began, and whether it ends it.
+    pub(crate) pieces: VecDeque<(Chunk, bool)>,
     pub(crate) is_reset: bool,
     pub(crate) injected: VecDeque<(Direction, Injected)>,
     pub(crate) polls: Vec<(ChainId, u8)>,
@@ -36,6 +38,8 @@ pub(crate) struct Actions {
 pub(crate) struct Response {
     pub(crate) head: Headers,
     pub(crate) body: Buffer,
+    /// Whether the body is all there is.
+    pub(crate) is_whole: bool,
 }
 
 /// A piece that a filter sends on from its own place.
@@ -55,6 +59,7 @@ impl Actions {
     pub(crate) fn clear(&mut self) {
         self.reply = None;
         self.response = None;
+        self.pieces.clear();
         self.is_reset = false;
         self.injected.clear();
         self.polls.clear();
@@ -124,8 +129,20 @@ impl StreamCx<'_> {
     /// length is not announced. Nothing of the request goes on.
     pub fn respond(&mut self, head: Headers, body: Buffer) {
         if !self.core.is_interrupted() {
-            self.core.actions.response = Some(Box::new(Response { head, body }));
+            self.core.actions.response = Some(Box::new(Response { head, body, is_whole: true }));
         }
+    }
+
+    /// Begins a response made here, as [`respond`](Self::respond) does; [`send_data`](Self::send_data) goes on and ends it.
+    pub fn begin_response(&mut self, head: Headers) {
+        if !self.core.is_interrupted() {
+            self.core.actions.response = Some(Box::new(Response { head, body: Buffer::new(), is_whole: false }));
+        }
+    }
+
+    /// A piece of the body of a response that was begun here.
+    pub fn send_data(&mut self, data: Chunk, end_stream: bool) {
+        self.core.actions.pieces.push_back((data, end_stream));
     }
 
     /// Ends the stream without an answer.

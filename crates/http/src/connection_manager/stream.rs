@@ -250,6 +250,11 @@ impl Stream {
                 self.send_local_reply(reply);
             } else if let Some(response) = self.core.actions.response.take() {
                 self.respond(*response);
+            } else if let Some((piece, end_stream)) = self.core.actions.pieces.pop_front() {
+                let (chain, core) = (&mut self.chain, &mut self.core);
+                if !core.is_over() {
+                    chain.data(Direction::Response, 0, piece, end_stream, core, &mut ToDownstream);
+                }
             } else if std::mem::take(&mut self.core.actions.is_reset) {
                 self.router.abandon(&mut self.core, ErrorCode::CANCEL);
                 self.core.reset_downstream();
@@ -290,13 +295,13 @@ impl Stream {
         if self.core.is_over() || self.core.is_response_started() {
             return;
         }
-        let Response { head, mut body } = response;
+        let Response { head, mut body, is_whole } = response;
         self.core.response = Some(head);
         let (chain, core) = (&mut self.chain, &mut self.core);
         // The end comes with data even when there is none, as in Envoy's admin: chunked, not `content-length: 0`.
         chain.head(Direction::Response, 0, false, core, &mut ToDownstream);
         let mut piece = body.pop().unwrap_or_else(Chunk::empty);
-        while !core.is_interrupted() {
+        while is_whole && !core.is_interrupted() {
             chain.data(Direction::Response, 0, piece, body.is_empty(), core, &mut ToDownstream);
             let Some(next) = body.pop() else { return };
             piece = next;
