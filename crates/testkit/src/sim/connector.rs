@@ -44,7 +44,7 @@ impl Connector for SimConnector {
             }
             let (near, far) = pipe(&sim, "up", Weather::draw(&sim, scenario.breaking_odds));
             match scenario.upstream {
-                Protocol::Http1 => sim.start(origin::serve(sim.clone(), ledger, far)),
+                Protocol::Http1 => sim.start(origin::serve(sim.clone(), ledger, far, scenario.origins_leave)),
                 Protocol::Http2 => {
                     sim.start(http2_origin::serve(sim.clone(), ledger, far, scenario.manners(&sim)));
                 }

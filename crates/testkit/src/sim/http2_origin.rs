@@ -8,6 +8,7 @@ use super::http2::{Http2, Incoming, Manners, Part};
 use super::http2_client::send_body;
 use super::ledger::{Answer, AnswerTiming, Cut, Exchange, Ledger, Part as BodyPart, content};
 use super::notify::Notify;
+use super::origin::STALL;
 use super::pipe::{Broken, End};
 
 #[derive(Clone)]
@@ -128,7 +129,7 @@ impl Origin {
         match cut {
             Some(Cut::Fin) => self.http2.close(),
             Some(Cut::Reset) => self.http2.reset(stream, self.code()),
-            Some(Cut::Stall) => while !matches!(self.http2.next(stream).await, Incoming::Reset) {},
+            Some(Cut::Stall) => self.sim.sleep(STALL).await,
             Some(Cut::Garbage) => self.http2.put(b"\xff\xff\xff garbage that is no frame"),
             None => {}
         }

@@ -11,8 +11,9 @@ use super::pipe::{Broken, End};
 /// Longer than every timeout of a world: three hours in microseconds.
 pub(crate) const STALL: u64 = 3 * 3600 * 1_000_000;
 
-/// Serves one connection until it ends.
-pub(crate) async fn serve(sim: Sim, ledger: Ledger, end: End) {
+/// Serves one connection until it ends; `leaves` percent of the times it has answered it closes soon, whatever may be
+/// on its way by then.
+pub(crate) async fn serve(sim: Sim, ledger: Ledger, end: End, leaves: u64) {
     let end = Rc::new(end);
     let mut reader = Reader::new(&end);
     loop {
@@ -31,6 +32,10 @@ pub(crate) async fn serve(sim: Sim, ledger: Ledger, end: End) {
         let Some(exchange) = find(&sim, &ledger, &head) else { return };
         let keeps = answer(&sim, &ledger, &end, &mut reader, &head, &exchange).await;
         if !keeps {
+            return;
+        }
+        if sim.chance(leaves) {
+            sim.sleep(sim.below(100_000)).await;
             return;
         }
     }

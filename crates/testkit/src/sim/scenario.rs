@@ -16,6 +16,9 @@ pub(crate) struct Scenario {
     /// Percent of connects that never end, and that are refused.
     pub(crate) connects_hang: u64,
     pub(crate) connects_refused: u64,
+    /// Percent of the answers after which an HTTP/1 origin closes.
+    pub(crate) origins_leave: u64,
+    timeouts: Timeouts,
     /// `per_connection_buffer_limit_bytes` of listener and clusters.
     pub(crate) buffer_limit: u32,
     pub(crate) upstream: Protocol,
@@ -53,6 +56,70 @@ pub(crate) enum Update {
     PassHealthChecks,
 }
 
+/// Limits of time and number, as they are written.
+#[derive(Debug)]
+struct Timeouts {
+    stream_idle: &'static str,
+    request: &'static str,
+    request_headers: &'static str,
+    delayed_close: &'static str,
+    drain: &'static str,
+    downstream_idle: &'static str,
+    downstream_max_requests: u32,
+    downstream_duration: &'static str,
+    upstream_idle: &'static str,
+    upstream_max_requests: u32,
+}
+
+impl Timeouts {
+    fn draw(sim: &Sim, mood: Mood) -> Self {
+        let rarely = |usual: &'static str, others: &[&'static str]| {
+            if mood == Mood::Rough && sim.chance(20) { sim.pick(others) } else { usual }
+        };
+        let requests = || if sim.chance(20) { sim.between(1, 3) as u32 } else { 0 };
+        Self {
+            stream_idle: rarely("60s", &["0.3s", "3s"]),
+            request: rarely("0s", &["0.2s", "5s"]),
+            request_headers: rarely("0s", &["0.1s", "5s"]),
+            delayed_close: rarely("1s", &["0.05s", "0s"]),
+            drain: rarely("5s", &["0.1s"]),
+            downstream_idle: rarely("3600s", &["0.05s", "2s"]),
+            downstream_max_requests: requests(),
+            downstream_duration: rarely("0s", &["0.5s", "5s"]),
+            upstream_idle: rarely("3600s", &["0.05s", "0.5s"]),
+            upstream_max_requests: requests(),
+        }
+    }
+
+    /// The fields of the connection manager.
+    fn manager(&self) -> String {
+        let Self { stream_idle, request, request_headers, delayed_close, drain, .. } = self;
+        let (idle, requests, duration) = (self.downstream_idle, self.downstream_max_requests, self.downstream_duration);
+        let mut common = format!("idle_timeout: {idle}");
+        if requests > 0 {
+            common.push_str(&format!(", max_requests_per_connection: {requests}"));
+        }
+        if duration != "0s" {
+            common.push_str(&format!(", max_connection_duration: {duration}"));
+        }
+        format!(
+            "stream_idle_timeout: {stream_idle}
+          request_timeout: {request}
+          request_headers_timeout: {request_headers}
+          delayed_close_timeout: {delayed_close}
+          drain_timeout: {drain}
+          common_http_protocol_options: {{{common}}}"
+        )
+    }
+
+    /// The common options of the cluster.
+    fn cluster(&self) -> String {
+        let (idle, requests) = (self.upstream_idle, self.upstream_max_requests);
+        let requests = if requests > 0 { format!(", max_requests_per_connection: {requests}") } else { String::new() };
+        format!("common_http_protocol_options: {{idle_timeout: {idle}{requests}}}")
+    }
+}
+
 /// How much goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mood {
@@ -73,6 +140,8 @@ impl Scenario {
             connect_delay: sim.pick(&[0, 1, 1_000, 100_000]),
             connects_hang: often(20),
             connects_refused: often(30),
+            origins_leave: often(50),
+            timeouts: Timeouts::draw(sim, mood),
             buffer_limit: sim.pick(&[1_024, 4_096, 32_768, 1_048_576]),
             upstream: sim.pick(&[Protocol::Http1, Protocol::Http2]),
             window: sim.pick(&[65_535, 65_535, 200_000]),
@@ -99,14 +168,16 @@ impl Scenario {
         let http2 = format!(
             "http2_protocol_options: {{initial_stream_window_size: {window}, initial_connection_window_size: {window}}}"
         );
-        let upstream = match self.upstream {
-            Protocol::Http1 => String::new(),
-            Protocol::Http2 => format!(
-                "typed_extension_protocol_options: {{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {{\"@type\": \
-                 type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, \
-                 explicit_http_config: {{{http2}}}}}}}"
-            ),
+        let explicit = match self.upstream {
+            Protocol::Http1 => "http_protocol_options: {}",
+            Protocol::Http2 => &http2,
         };
+        let (manager, cluster) = (self.timeouts.manager(), self.timeouts.cluster());
+        let upstream = format!(
+            "typed_extension_protocol_options: {{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {{\"@type\": \
+             type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, \
+             explicit_http_config: {{{explicit}}}, {cluster}}}}}"
+        );
         let retry = "retry_policy: {retry_on: \"connect-failure,reset-before-request\", num_retries: 2}";
         format!(
             "static_resources:
@@ -120,7 +191,7 @@ impl Scenario {
         typed_config:
           \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           stat_prefix: in
-          stream_idle_timeout: 60s
+          {manager}
           {http2}
           http_filters:
           - name: envoy.filters.http.router
