@@ -237,8 +237,7 @@ impl HttpWorker {
         self.worker.request_tick();
     }
 
-    pub(crate) fn note_written(&self, connection: &Connection, bytes: usize) {
-        connection.side.count_written(bytes);
+    pub(crate) fn note_written(&self) {
         if !self.left.borrow().is_empty() {
             self.worker.request_tick();
         }

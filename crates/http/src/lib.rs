@@ -4,6 +4,7 @@
 //! `chain/iterate.rs` → `route/table.rs` → `router/mod.rs` → `router/pool.rs`, and back the same way.
 
 mod chain;
+mod codec_stats;
 mod connection_manager;
 mod date;
 mod filter;
@@ -18,7 +19,9 @@ mod streams;
 mod wake;
 
 pub use chain::StreamCx;
-pub use connection_manager::{CodecType, ConnectionManager, LocalInfo, Manager, ParseContext, ServerHeader};
+pub use connection_manager::{
+    CodecType, ConnectionManager, ListenerInfo, LocalInfo, Manager, ParseContext, ServerHeader,
+};
 pub use filter::{
     ChainFilter, DataStatus, Direction, FactoryContext, FilterFactory, FilterLocal, HeadersStatus, HttpFilter,
     Interest, LocalReply, PerRoute, Resume, TrailersStatus,

@@ -8,27 +8,52 @@ use nuncio_network::{TcpTransport, Transport};
 use nuncio_worker::Worker;
 use tokio::net::TcpListener;
 
+use crate::stats::{CountedConnection, ListenerCounts};
+
 /// Pause after the process ran out of descriptors, instead of spinning on a socket that stays ready.
 const BACK_OFF: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// Accepts connections on `socket` for ever and hands each to `serve` with its own and its peer's address.
+/// A connection that was accepted.
+pub struct Accepted {
+    /// Its bytes.
+    pub transport: Box<dyn Transport>,
+    /// Our address.
+    pub local: SocketAddr,
+    /// The peer's address.
+    pub remote: SocketAddr,
+    /// Its place in the listener's counts.
+    pub counted: CountedConnection,
+}
+
+/// Accepts connections on `socket` for ever and hands each to `serve`.
 ///
 /// # Errors
 /// When the socket cannot be registered with the worker's reactor.
 pub fn accept(
     worker: &Worker,
     socket: std::net::TcpListener,
-    serve: impl Fn(Box<dyn Transport>, SocketAddr, SocketAddr) + 'static,
+    counts: ListenerCounts,
+    serve: impl Fn(Accepted) + 'static,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(socket)?;
     let clock = worker.clone();
     worker.spawn(async move {
+        let mut at_once = 0;
         loop {
-            match poll_fn(|task| listener.poll_accept(task)).await {
+            let next = poll_fn(|task| {
+                let next = listener.poll_accept(task);
+                if next.is_pending() && at_once > 0 {
+                    counts.accepted(std::mem::take(&mut at_once));
+                }
+                next
+            });
+            match next.await {
                 Ok((stream, remote)) => {
                     clock.clock().refresh();
+                    at_once += 1;
                     let Ok(local) = stream.local_addr() else { continue };
-                    serve(Box::new(TcpTransport::new(stream)), local, remote);
+                    let counted = counts.begin(clock.now());
+                    serve(Accepted { transport: Box::new(TcpTransport::new(stream)), local, remote, counted });
                 }
                 Err(error) if is_exhausted(&error) => {
                     tracing::warn!(%error, "cannot accept: out of descriptors");

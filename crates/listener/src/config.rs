@@ -8,8 +8,12 @@ use nuncio_proto::envoy::config::listener::v3 as pb;
 pub struct ListenerConfig<F> {
     /// name, or the address when empty.
     pub name: String,
+    /// `stat_prefix`, or the address when empty: what stands in stat names.
+    pub stat_name: String,
     /// address
     pub address: Address,
+    /// The name of its filter chain; may be empty.
+    pub filter_chain_name: String,
     /// What serves its connections.
     pub filter: F,
     /// enable_reuse_port, true by default: one socket a worker.
@@ -69,7 +73,6 @@ impl<F> ListenerConfig<F> {
         } = proto;
         let mut f = at.fields();
         f.unsupported("additional_addresses", additional_addresses);
-        f.unsupported("stat_prefix", stat_prefix);
         f.unsupported("stats_matcher", stats_matcher);
         f.unsupported("fcds_config", fcds_config);
         f.unsupported("filter_chain_matcher", filter_chain_matcher);
@@ -111,14 +114,16 @@ impl<F> ListenerConfig<F> {
         f.finish(|| {
             one.take();
             let address: Address = address.take();
-            let filter = chains.take().swap_remove(0);
-            let name = if name.is_empty() { address.text().to_string() } else { name };
+            let (filter_chain_name, filter) = chains.take().swap_remove(0);
+            let or_address = |text: String| if text.is_empty() { address.text().to_string() } else { text };
             Self {
-                name,
-                address,
+                name: or_address(name),
+                stat_name: or_address(stat_prefix),
+                filter_chain_name,
                 filter,
                 reuse_port: enable_reuse_port.unwrap_or(true),
                 backlog: tcp_backlog_size.unwrap_or(4096),
+                address,
             }
         })
     }
@@ -129,7 +134,7 @@ fn parse_chain<F>(
     buffer_limit: u32,
     at: &At<'_>,
     filter: &impl Fn(AnyConfig, u32, &At<'_>) -> Result<F, Invalid>,
-) -> Result<F, Invalid> {
+) -> Result<(String, F), Invalid> {
     let pb::FilterChain {
         filter_chain_match,
         filters,
@@ -145,7 +150,6 @@ fn parse_chain<F>(
     f.without_effect("metadata", metadata, "no feature that reads it exists yet");
     f.unsupported("transport_socket", transport_socket);
     f.unsupported("transport_socket_connect_timeout", transport_socket_connect_timeout);
-    f.without_effect("name", name, "there is only one chain");
     let parsed = f.each("filters", filters, |proto, at| {
         let pb::Filter { name, config_type } = proto;
         let mut f = at.fields();
@@ -168,6 +172,6 @@ fn parse_chain<F>(
     };
     f.finish(|| {
         one.take();
-        parsed.take().swap_remove(0)
+        (name, parsed.take().swap_remove(0))
     })
 }

@@ -2,6 +2,8 @@
 
 mod accept;
 mod config;
+mod stats;
 
-pub use accept::accept;
+pub use accept::{Accepted, accept};
 pub use config::ListenerConfig;
+pub use stats::{CountedConnection, ListenerCounts};

@@ -10,8 +10,8 @@ use nuncio_admin::pages::{
 };
 use nuncio_admin::{Page, PathMatcher, Site, SiteFilter};
 use nuncio_config::{At, Invalid};
-use nuncio_http::{ConnectionManager, HttpWorker, Manager};
-use nuncio_listener::accept;
+use nuncio_http::{ConnectionManager, HttpWorker, ListenerInfo, Manager};
+use nuncio_listener::{ListenerCounts, accept};
 use nuncio_matching::StringMatcher;
 use nuncio_network::Address;
 use nuncio_proto::envoy::config::bootstrap::v3 as pb;
@@ -110,7 +110,9 @@ pub(crate) fn serve(
     }
     let filter = SiteFilter::new(site);
     let config = Arc::new(ConnectionManager::internal("admin", vec![Arc::new(filter)]));
-    let manager = Manager::build(http, &config, &Arc::default(), &root);
+    let counts = ListenerCounts::internal(&root, "admin", http.worker().index());
+    let listener = ListenerInfo { name: None, filter_chain_name: None, scope: counts.scope().clone() };
+    let manager = Manager::build(http, &config, &Arc::default(), &root, listener);
     let state = Rc::clone(http);
-    accept(http.worker(), socket, move |transport, local, remote| manager.serve(&state, transport, local, remote))
+    accept(http.worker(), socket, counts, move |accepted| manager.serve(&state, accepted))
 }

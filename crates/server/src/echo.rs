@@ -9,9 +9,9 @@ use std::sync::Arc;
 use nuncio_config::Source;
 use nuncio_http::{
     ConnectionManager, DataStatus, FactoryContext, FilterFactory, FilterLocal, HeadersStatus, HttpFilter, HttpWorker,
-    Interest, Manager, StreamCx, TrailersStatus,
+    Interest, ListenerInfo, Manager, StreamCx, TrailersStatus,
 };
-use nuncio_listener::accept;
+use nuncio_listener::{ListenerCounts, accept};
 use nuncio_message::{Buffer, Chunk, HeaderId, Headers};
 use nuncio_network::{ListenOptions, bind};
 use nuncio_stats::Store;
@@ -50,11 +50,12 @@ impl Echo {
     pub(crate) fn serve(self, http: &Rc<HttpWorker>) -> anyhow::Result<()> {
         let config = Arc::new(ConnectionManager::internal("echo", vec![Arc::new(EchoFilter)]));
         // A store of its own: the origin's counts are not the proxy's.
-        let manager = Manager::build(http, &config, &Arc::default(), &Store::new(1).scope(""));
+        let root = Store::new(1).scope("");
+        let counts = ListenerCounts::internal(&root, "echo", http.worker().index());
+        let listener = ListenerInfo { name: None, filter_chain_name: None, scope: counts.scope().clone() };
+        let manager = Manager::build(http, &config, &Arc::default(), &root, listener);
         let state = Rc::clone(http);
-        accept(http.worker(), self.socket, move |transport, local, remote| {
-            manager.serve(&state, transport, local, remote);
-        })?;
+        accept(http.worker(), self.socket, counts, move |accepted| manager.serve(&state, accepted))?;
         tell();
         Ok(())
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use nuncio_admin::pages::{About, Active, Loggers};
 use nuncio_config::Source;
-use nuncio_http::{ConnectionManager, HttpWorker, Manager};
-use nuncio_listener::{ListenerConfig, accept};
+use nuncio_http::{ConnectionManager, HttpWorker, ListenerInfo, Manager};
+use nuncio_listener::{ListenerConfig, ListenerCounts, accept};
 use nuncio_network::{ListenOptions, TcpConnector, bind, raise_descriptor_limit};
 use nuncio_stats::{Store, WorkerIndex};
 use nuncio_telemetry::access_log::file::{FileManager, Options as FileOptions};
@@ -147,11 +147,18 @@ impl Server {
             let sockets = bind(listener.address.socket(), usize::from(self.workers), options)?;
             let bound = sockets[0].local_addr()?;
             let logs = Arc::new(listener.filter.access_log.open(&self.files)?);
+            let name: Arc<str> = listener.name.as_str().into();
+            let chain_name = Some(listener.filter_chain_name.as_str()).filter(|name| !name.is_empty());
+            let filter_chain_name: Option<Arc<str>> = chain_name.map(Into::into);
             for (mailbox, socket) in threads.mailboxes().iter().zip(sockets) {
                 let (filter, logs, scope) = (Arc::clone(&listener.filter), Arc::clone(&logs), self.store.scope(""));
-                let serve = move |_: &Worker, http: &Rc<HttpWorker>| {
-                    let manager = Manager::build(http, &filter, &logs, &scope);
-                    serve(http, socket, manager);
+                let (name, stat_name) = (Arc::clone(&name), listener.stat_name.clone());
+                let filter_chain_name = filter_chain_name.clone();
+                let serve = move |worker: &Worker, http: &Rc<HttpWorker>| {
+                    let counts = ListenerCounts::new(&scope, &stat_name, worker.index());
+                    let listener = ListenerInfo { name: Some(name), filter_chain_name, scope: counts.scope().clone() };
+                    let manager = Manager::build(http, &filter, &logs, &scope, listener);
+                    serve(http, socket, counts, manager);
                 };
                 if !mailbox.post(serve) {
                     anyhow::bail!("a worker has ended before it could serve");
@@ -231,11 +238,9 @@ impl Server {
     }
 }
 
-fn serve(http: &Rc<HttpWorker>, socket: TcpListener, manager: Rc<Manager>) {
+fn serve(http: &Rc<HttpWorker>, socket: TcpListener, counts: ListenerCounts, manager: Rc<Manager>) {
     let state = Rc::clone(http);
-    let accepted = accept(http.worker(), socket, move |transport, local, remote| {
-        manager.serve(&state, transport, local, remote);
-    });
+    let accepted = accept(http.worker(), socket, counts, move |accepted| manager.serve(&state, accepted));
     if let Err(error) = accepted {
         tracing::error!(%error, "cannot accept on a listening socket");
     }

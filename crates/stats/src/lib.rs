@@ -45,7 +45,7 @@ mod tags;
 
 pub use cell::{CellRef, Counter, Gauge, SetGauge, TextReadout};
 pub use dynamic::{Dynamic, LocalDynamic, LocalNumbered, Numbered};
-pub use group::{Descriptor, GaugeGuard, Group, Kind, Local, StatGroup, Unit};
+pub use group::{Descriptor, GaugeGuard, Group, Held, Kind, Local, StatGroup, Unit};
 pub use histogram::Histogram;
 pub use scope::{Scope, sanitize};
 pub use settings::{NameMatcher, Settings};

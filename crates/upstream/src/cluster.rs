@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nuncio_stats::{Dynamic, Group, Scope};
+use nuncio_stats::{Group, Scope};
 
 use crate::{BreakerStats, Breakers, HostSet, MembershipStats, RoutingPriority, Thresholds, TrafficStats};
 
@@ -41,9 +41,7 @@ pub struct Cluster {
     pub config: ClusterConfig,
     /// Counts of connections and requests.
     pub stats: Group<TrafficStats>,
-    /// `upstream_rq_<code>` and the like, by name.
-    pub codes: Dynamic,
-    /// Where the HTTP layer puts stats of its own.
+    /// Where the HTTP layer puts stats of its own, and those that are made on first use.
     pub scope: Scope,
     membership: Group<MembershipStats>,
     breakers: [Arc<Breakers>; 2],
@@ -59,8 +57,10 @@ impl Cluster {
         let membership = MembershipStats::new(&scope);
         {
             let stats = membership.local(nuncio_stats::WorkerIndex::MAIN);
-            stats.membership_change.inc();
             let count = config.hosts.hosts().len() as u64;
+            stats.membership_change.add(u64::from(count > 0));
+            // Which transport socket a host gets is decided when it comes: the cluster's own.
+            stats.total_match_count.add(count);
             stats.membership_total.set(count);
             stats.membership_healthy.set(count);
             stats.membership_degraded.set(0);
@@ -69,7 +69,6 @@ impl Cluster {
         }
         Self {
             stats: TrafficStats::new(&scope),
-            codes: Dynamic::new(&scope),
             membership,
             breakers: [
                 Arc::new(Breakers::new(config.thresholds[0], default)),

@@ -5,6 +5,7 @@
 mod balance;
 mod circuit_breakers;
 mod cluster;
+mod codes;
 mod host;
 mod parse;
 mod pool;
@@ -14,6 +15,7 @@ mod stats;
 pub use balance::{LoadBalancer, PickContext, RoundRobin};
 pub use circuit_breakers::{BreakerSlot, Breakers, Resource, RoutingPriority, Thresholds};
 pub use cluster::{Cluster, ClusterConfig, LbPolicy};
+pub use codes::{ClusterCodes, ResponseCodes, ResponsePart};
 pub use host::{Host, HostLocal, HostSet, HostStats, Locality};
 pub use parse::{HttpOptionsProto, ParseContext, ParseHttp};
 pub use pool::{Pool, Waiting};

@@ -9,6 +9,7 @@ stat_group! {
         counter assignment_timeout_received,
         counter assignment_use_cached,
         counter bind_errors,
+        counter total_match_count = "default.total_match_count",
         counter lb_recalculate_zone_structures,
         set_gauge lb_subsets_active,
         counter lb_subsets_created,
@@ -33,7 +34,6 @@ stat_group! {
 stat_group! {
     /// What workers count: connections and requests.
     pub struct TrafficStats {
-        counter total_match_count = "default.total_match_count",
         counter lb_healthy_panic,
         counter lb_local_cluster_not_ok,
         counter lb_subsets_fallback,
@@ -108,7 +108,6 @@ stat_group! {
         histogram upstream_cx_connect_ms: Milliseconds,
         histogram upstream_cx_length_ms: Milliseconds,
         histogram upstream_rq_per_cx: Unspecified,
-        histogram upstream_rq_time: Milliseconds,
     }
 }
 

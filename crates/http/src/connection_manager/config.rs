@@ -75,6 +75,8 @@ pub struct ConnectionManager {
     pub(crate) request_ids: RequestIds,
     /// `always_set_request_id_in_response`
     pub always_set_request_id: bool,
+    /// It is part of the process, as the admin's: its routing and tracing are not counted.
+    pub is_internal: bool,
     /// `access_log`, its files not opened yet.
     pub access_log: LogConfig,
     /// What the router does.
@@ -384,6 +386,7 @@ impl ConnectionManager {
                     false => RequestIds::Keep,
                 },
                 always_set_request_id: always_set_request_id_in_response,
+                is_internal: false,
                 access_log: access_log.take(),
                 path_rules: PathRules {
                     normalizes: normalize_path.unwrap_or(false),

@@ -16,11 +16,13 @@ use std::task::{Context, Poll, Waker};
 use nuncio_codec::{Codec, ErrorCode, Protocol, StreamId};
 use nuncio_message::{Chunk, Headers, MAX_IO_SLICES, ReadBlock, Tick};
 use nuncio_network::Transport;
+use nuncio_stats::Gauge;
 use nuncio_telemetry::Connection as ConnectionInfo;
 use nuncio_worker::{Alarm, Flush};
 
 use super::drain::Drain;
 use super::driver::Downstream;
+use crate::codec_stats::CodecGauges;
 use crate::http_worker::HttpWorker;
 use crate::router::pool::Upstream;
 use crate::streams::StreamKey;
@@ -69,7 +71,7 @@ pub(crate) struct Connection {
     pub(crate) begun: Cell<u32>,
     /// The last of them.
     pub(crate) last_begun: Cell<StreamId>,
-    /// Whether a fault of the whole connection took streams with it.
+    /// Whether it ended, or will, under streams that were not complete.
     pub(crate) had_streams: Cell<bool>,
     /// Whether its age has been acted on.
     pub(crate) is_old: Cell<bool>,
@@ -82,6 +84,9 @@ pub(crate) struct Connection {
     is_dirty: Cell<bool>,
     is_read_paused: Cell<bool>,
     counted: Cell<Option<Protocol>>,
+    gauges: CodecGauges,
+    /// What stands in the gauges of buffered bytes.
+    buffered: [Cell<u32>; 2],
 }
 
 /// What came of a read.
@@ -124,6 +129,8 @@ impl Connection {
             is_dirty: Cell::new(false),
             is_read_paused: Cell::new(false),
             counted: Cell::new(None),
+            gauges: CodecGauges::default(),
+            buffered: Default::default(),
         });
         http.add_connection(&connection);
         connection
@@ -144,20 +151,6 @@ impl Connection {
     /// Looks at the codec.
     pub(crate) fn peek<R>(&self, f: impl FnOnce(&Codec) -> R) -> R {
         f(&self.codec.borrow())
-    }
-
-    /// The version that was counted for this connection, once it is known.
-    pub(crate) fn protocol_counted(&self) -> Option<Protocol> {
-        self.counted.get()
-    }
-
-    /// Counts the version with the first stream.
-    pub(crate) fn count_protocol(&self) {
-        if self.counted.get().is_none() {
-            let protocol = self.peek(Codec::protocol);
-            self.counted.set(Some(protocol));
-            self.side.count_protocol(protocol);
-        }
     }
 
     /// Has the driver polled if it has stopped reading.
@@ -182,6 +175,10 @@ impl Connection {
     /// Ends a stream early. Its events end too.
     pub(crate) fn reset(self: &Rc<Self>, id: StreamId, code: ErrorCode) {
         self.detach(id);
+        if matches!(self.side, Side::Upstream(_)) && self.peek(Codec::protocol) != Protocol::Http2 {
+            // It ends the connection as well.
+            self.had_streams.set(true);
+        }
         self.codec(|codec| codec.reset(id, code));
     }
 
@@ -344,7 +341,10 @@ impl Connection {
         self.is_dirty.set(false);
         let before = self.queued();
         match self.write() {
-            Some(bytes) => self.http.note_written(self, bytes),
+            Some(bytes) => {
+                self.count_written(bytes);
+                self.http.note_written();
+            }
             None if self.phase.get() == Phase::Closed => return,
             None => {
                 self.http.connection_lost(self);
@@ -379,6 +379,61 @@ impl Connection {
     /// Bytes that wait to be written.
     pub(crate) fn queued(&self) -> usize {
         self.codec.borrow().out().len()
+    }
+}
+
+/// What is counted for a connection, of whichever side.
+impl Connection {
+    /// Counts the version as soon as it is known.
+    pub(super) fn count_protocol(&self) {
+        if self.counted.get().is_none() {
+            let codec = self.codec.borrow();
+            if !matches!(*codec, Codec::Undecided(_)) {
+                let protocol = codec.protocol();
+                self.counted.set(Some(protocol));
+                self.side.count_protocol(protocol);
+            }
+        }
+    }
+
+    /// The version that was counted for this connection, once it is known.
+    pub(super) fn protocol_counted(&self) -> Option<Protocol> {
+        self.counted.get()
+    }
+
+    pub(super) fn count_read(&self, bytes: usize) {
+        let (total, buffered) = self.side.received();
+        total.add(bytes as u64);
+        // As Envoy sets it: what the last read brought, until the next.
+        self.set_buffered(0, buffered, bytes);
+    }
+
+    fn count_written(&self, bytes: usize) {
+        let (total, buffered) = self.side.sent();
+        if bytes > 0 {
+            total.add(bytes as u64);
+        }
+        self.set_buffered(1, buffered, self.queued());
+    }
+
+    /// Adds what the codec has counted.
+    pub(super) fn drain_counts(&self) {
+        self.side.codecs().drain(&mut self.codec.borrow_mut(), &self.gauges);
+    }
+
+    /// The connection is closed: nothing of it stays in gauges.
+    pub(super) fn end_counts(&self) {
+        self.side.codecs().end(&mut self.codec.borrow_mut(), &self.gauges);
+        self.set_buffered(0, self.side.received().1, 0);
+        self.set_buffered(1, self.side.sent().1, 0);
+    }
+
+    fn set_buffered(&self, which: usize, gauge: &Gauge, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let before = self.buffered[which].replace(bytes);
+        if before != bytes {
+            gauge.add(i64::from(bytes) - i64::from(before));
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use nuncio_codec::{Codec, Event as CodecEvent, Protocol, ResetCause, StreamId};
+use nuncio_listener::CountedConnection;
 use nuncio_message::Tick;
 
 use super::connection::{Parting, Read};
@@ -23,6 +24,14 @@ const MAX_READS: usize = 4;
 pub(crate) struct Downstream {
     pub(crate) manager: Rc<Manager>,
     pub(crate) is_remote_close: Cell<bool>,
+    /// Until it is closed: its place in the listener's counts.
+    pub(super) counted: Cell<Option<CountedConnection>>,
+}
+
+impl Downstream {
+    pub(super) fn new(manager: &Rc<Manager>, counted: CountedConnection) -> Self {
+        Self { manager: Rc::clone(manager), is_remote_close: Cell::new(false), counted: Cell::new(Some(counted)) }
+    }
 }
 
 /// Drives `connection` until it is closed.
@@ -77,7 +86,8 @@ impl Connection {
                 Read::Pending => return Poll::Pending,
                 Read::Bytes(bytes) => {
                     self.active.set(self.http.worker().now());
-                    self.side.count_read(bytes);
+                    self.count_read(bytes);
+                    self.count_protocol();
                     self.run_events();
                 }
                 Read::Eof => self.ended(),
@@ -162,7 +172,6 @@ impl Connection {
             return None;
         }
         self.last_begun.set(id);
-        self.count_protocol();
         self.count_begun(&side.manager);
         let (key, spare) = self.http.streams.reserve();
         self.attach(id, key);
@@ -179,6 +188,9 @@ impl Connection {
             _ => self.stream(id),
         };
         let Some(key) = key else { return };
+        if matches!(cause, ResetCause::ConnectionTermination) {
+            self.had_streams.set(true);
+        }
         self.http.dispatch(key, self.side.reset_event(cause));
     }
 
@@ -211,7 +223,8 @@ impl Connection {
         }
         self.http.remove_connection(self);
         let streams = self.take_streams();
-        self.side.closed(self, self.had_streams.get() || !streams.is_empty());
+        self.end_counts();
+        self.side.closed(self, !streams.is_empty() || self.had_streams.get());
         for (_, key) in streams {
             // Queued, because one of them may be at work right now.
             self.http.post(key, self.side.reset_event(ResetCause::ConnectionTermination));
@@ -220,6 +233,7 @@ impl Connection {
 
     /// After events or a stream's end: closes when nothing more can come, and keeps timers armed.
     pub(crate) fn settle(self: &Rc<Self>) {
+        self.drain_counts();
         if self.phase() != Phase::Open {
             return;
         }

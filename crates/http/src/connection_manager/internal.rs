@@ -48,6 +48,7 @@ impl ConnectionManager {
         let mut manager = Self::parse(proto, &At::root(&sink), &cx).expect("nothing in it is left to an operator");
         let unnamed = |factory| ChainFilter { name: Box::default(), is_disabled: false, factory };
         manager.filters = filters.into_iter().map(unnamed).collect();
+        manager.is_internal = true;
         manager
     }
 }

@@ -1,33 +1,42 @@
 //! One worker's half of a connection manager's configuration.
 
-use std::cell::Cell;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use nuncio_codec::{Codec, Role};
-use nuncio_network::Transport;
-use nuncio_stats::{Group, Local, Scope};
+use nuncio_listener::Accepted;
+use nuncio_message::{HeaderId, Headers};
+use nuncio_stats::{Local, Scope};
 use nuncio_telemetry::{AccessLogs, Address, Connection as ConnectionInfo};
 
 use super::config::{CodecType, ConnectionManager};
-use super::{Connection, Downstream, ManagerStats, Side, driver};
+use super::stats::{Counts, ManagerStats};
+use super::{Connection, Downstream, Side, driver};
 use crate::chain::Plan;
 use crate::filter::FactoryContext;
 use crate::http_worker::HttpWorker;
 use crate::route::RouteRef;
-use nuncio_message::{HeaderId, Headers};
 
 /// What one worker uses of a connection manager. Owner: the worker; streams pin it.
 pub struct Manager {
     pub(crate) config: Arc<ConnectionManager>,
     pub(crate) stats: Local<ManagerStats>,
-    /// Keeps the names for as long as the manager is used.
-    _group: Group<ManagerStats>,
+    pub(crate) counts: Counts,
     pub(crate) plan: Rc<Plan>,
     pub(crate) access_logs: Arc<AccessLogs>,
+    listener: ListenerInfo,
     http1: Rc<nuncio_codec::http1::Options>,
     http2: Rc<nuncio_codec::http2::Options>,
+}
+
+/// What a connection manager is told of the listener that it serves.
+pub struct ListenerInfo {
+    /// `Listener.name`
+    pub name: Option<Arc<str>>,
+    /// `FilterChain.name`
+    pub filter_chain_name: Option<Arc<str>>,
+    /// `listener.<stat_prefix>.`
+    pub scope: Scope,
 }
 
 impl Manager {
@@ -38,13 +47,16 @@ impl Manager {
         config: &Arc<ConnectionManager>,
         access_logs: &Arc<AccessLogs>,
         root: &Scope,
+        listener: ListenerInfo,
     ) -> Rc<Self> {
+        let worker = http.worker().index();
         let scope = root.scope(&format!("http.{}.", config.stat_prefix));
-        let group: Group<ManagerStats> = ManagerStats::new(&scope);
+        let counts = Counts::new(&config.stat_prefix, config.is_internal, root, &listener.scope, worker);
         let plan = Plan::build(&config.filters, &FactoryContext { worker: http.worker(), scope: &scope });
         Rc::new(Self {
-            stats: group.local(http.worker().index()),
-            _group: group,
+            stats: (*counts.manager).clone(),
+            counts,
+            listener,
             plan: Rc::new(plan),
             access_logs: Arc::clone(access_logs),
             http1: Rc::new(config.http1.clone()),
@@ -54,13 +66,8 @@ impl Manager {
     }
 
     /// Takes over an accepted connection.
-    pub fn serve(
-        self: &Rc<Self>,
-        http: &Rc<HttpWorker>,
-        transport: Box<dyn Transport>,
-        local: SocketAddr,
-        remote: SocketAddr,
-    ) {
+    pub fn serve(self: &Rc<Self>, http: &Rc<HttpWorker>, accepted: Accepted) {
+        let Accepted { transport, local, remote, counted } = accepted;
         let (http1, http2, now) = (Rc::clone(&self.http1), Rc::clone(&self.http2), http.worker().now());
         let codec = match self.config.codec_type {
             CodecType::Auto => Codec::detect(http1, http2),
@@ -74,12 +81,12 @@ impl Manager {
             direct_remote_address: Address::from(remote),
             requested_server_name: None,
             transport_failure_reason: None,
-            filter_chain_name: None,
-            listener_name: None,
+            filter_chain_name: self.listener.filter_chain_name.clone(),
+            listener_name: self.listener.name.clone(),
         });
         self.stats.downstream_cx_total.inc();
         self.stats.downstream_cx_active.inc();
-        let side = Side::Downstream(Downstream { manager: Rc::clone(self), is_remote_close: Cell::new(false) });
+        let side = Side::Downstream(Downstream::new(self, counted));
         let connection = Connection::new(http, side, info, codec, transport);
         http.worker().spawn(driver::run(connection));
     }
@@ -90,18 +97,5 @@ impl Manager {
             return None;
         }
         RouteRef::find(&self.config.routes, request, random).ok()
-    }
-
-    pub(crate) fn count_response(&self, status: u16) {
-        let stats = &self.stats;
-        stats.downstream_rq_completed.inc();
-        match status / 100 {
-            1 => stats.downstream_rq_1xx.inc(),
-            2 => stats.downstream_rq_2xx.inc(),
-            3 => stats.downstream_rq_3xx.inc(),
-            4 => stats.downstream_rq_4xx.inc(),
-            5 => stats.downstream_rq_5xx.inc(),
-            _ => {}
-        }
     }
 }

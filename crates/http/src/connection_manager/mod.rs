@@ -27,7 +27,6 @@ pub use config::{CodecType, ConnectionManager, LocalInfo, ParseContext, ServerHe
 pub(crate) use connection::{Connection, Phase, Same, Side};
 pub(crate) use core::{Core, Source};
 pub(crate) use driver::{Downstream, run};
-pub use manager::Manager;
-pub(crate) use stats::ManagerStats;
+pub use manager::{ListenerInfo, Manager};
 pub(crate) use stream::{Event, Frame, Stream};
 pub(crate) use timeouts::Deadline;

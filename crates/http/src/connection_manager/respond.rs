@@ -128,7 +128,7 @@ fn finish_head(headers: &mut Headers, core: &mut Core) {
     let status = headers.status().unwrap_or(0);
     core.info.response_code = Some(status);
     let manager = Rc::clone(&core.manager);
-    manager.count_response(status);
+    manager.counts.response(status);
     let Source::Connection { connection, .. } = &core.source else { return };
     let is_upgrade = status == 101;
     sanitize_hop_by_hop::response(headers, is_upgrade);

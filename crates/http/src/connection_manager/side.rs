@@ -3,10 +3,12 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use nuncio_codec::{ConnectionError, Protocol, ResetCause};
+use nuncio_codec::{ConnectionError, Protocol, ResetCause, Role};
+use nuncio_stats::{Counter, Gauge};
 
 use super::connection::Parting;
 use super::{Connection, Event, Side};
+use crate::codec_stats::CodecStats;
 use crate::router::UpstreamEnd;
 
 impl Side {
@@ -48,17 +50,38 @@ impl Side {
         }
     }
 
-    pub(super) fn count_read(&self, bytes: usize) {
+    /// Where bytes that were received are counted, and those of them that stand in a buffer.
+    pub(super) fn received(&self) -> (&Counter, &Gauge) {
         match self {
-            Self::Downstream(side) => side.manager.stats.downstream_cx_rx_bytes_total.add(bytes as u64),
-            Self::Upstream(side) => side.pool.stats().upstream_cx_rx_bytes_total.add(bytes as u64),
+            Self::Downstream(side) => {
+                let stats = &side.manager.stats;
+                (&stats.downstream_cx_rx_bytes_total, &stats.downstream_cx_rx_bytes_buffered)
+            }
+            Self::Upstream(side) => {
+                let stats = side.pool.stats();
+                (&stats.upstream_cx_rx_bytes_total, &stats.upstream_cx_rx_bytes_buffered)
+            }
         }
     }
 
-    pub(crate) fn count_written(&self, bytes: usize) {
+    /// Where bytes that were sent are counted, and those that wait for it.
+    pub(super) fn sent(&self) -> (&Counter, &Gauge) {
         match self {
-            Self::Downstream(side) => side.manager.stats.downstream_cx_tx_bytes_total.add(bytes as u64),
-            Self::Upstream(side) => side.pool.stats().upstream_cx_tx_bytes_total.add(bytes as u64),
+            Self::Downstream(side) => {
+                let stats = &side.manager.stats;
+                (&stats.downstream_cx_tx_bytes_total, &stats.downstream_cx_tx_bytes_buffered)
+            }
+            Self::Upstream(side) => {
+                let stats = side.pool.stats();
+                (&stats.upstream_cx_tx_bytes_total, &stats.upstream_cx_tx_bytes_buffered)
+            }
+        }
+    }
+
+    pub(super) fn codecs(&self) -> &CodecStats {
+        match self {
+            Self::Downstream(side) => &side.manager.counts.codecs,
+            Self::Upstream(side) => side.pool.codecs(),
         }
     }
 
@@ -107,7 +130,7 @@ impl Side {
             Self::Upstream(side) => side.pool.stats().upstream_cx_protocol_error.inc(),
         }
         let streams = connection.take_streams();
-        connection.had_streams.set(!streams.is_empty());
+        connection.had_streams.set(!streams.is_empty() || connection.had_streams.get());
         for (id, key) in streams {
             let is_other = error.stream.is_some_and(|stream| stream != id);
             let details = if is_other { "codec_error:The_user_callback_function_failed" } else { error.details };
@@ -150,7 +173,11 @@ impl Side {
                         stats.downstream_cx_destroy_local_active_rq.inc();
                     }
                 }
-                let lived = connection.http.worker().now() - connection.opened;
+                let now = connection.http.worker().now();
+                if let Some(counted) = side.counted.take() {
+                    counted.end(now);
+                }
+                let lived = now - connection.opened;
                 stats.downstream_cx_length_ms.record(lived.as_millis() as u64);
                 match connection.protocol_counted() {
                     Some(Protocol::Http2) => stats.downstream_cx_http2_active.dec(),
@@ -162,19 +189,19 @@ impl Side {
         }
     }
 
-    /// The first event told the version.
+    /// The version is known.
     pub(super) fn count_protocol(&self, protocol: Protocol) {
-        if let Self::Downstream(side) = self {
-            let stats = &side.manager.stats;
-            match protocol {
-                Protocol::Http2 => {
-                    stats.downstream_cx_http2_total.inc();
-                    stats.downstream_cx_http2_active.inc();
-                }
-                Protocol::Http10 | Protocol::Http11 => {
-                    stats.downstream_cx_http1_total.inc();
-                    stats.downstream_cx_http1_active.inc();
-                }
+        let Self::Downstream(side) = self else { return };
+        side.manager.counts.codecs.begin(protocol, Role::Server);
+        let stats = &side.manager.stats;
+        match protocol {
+            Protocol::Http2 => {
+                stats.downstream_cx_http2_total.inc();
+                stats.downstream_cx_http2_active.inc();
+            }
+            Protocol::Http10 | Protocol::Http11 => {
+                stats.downstream_cx_http1_total.inc();
+                stats.downstream_cx_http1_active.inc();
             }
         }
     }

@@ -1,9 +1,11 @@
-//! The stats of a connection manager, under `http.<stat_prefix>.`.
+//! The stats of a connection manager: under `http.<stat_prefix>.`, and once more for each listener.
 
-use nuncio_stats::stat_group;
+use nuncio_stats::{Held, Scope, Store, WorkerIndex, sanitize, stat_group};
+
+use crate::codec_stats::CodecStats;
 
 stat_group! {
-    /// Connections, requests, and what the router does for them.
+    /// Connections and requests.
     pub(crate) struct ManagerStats {
         gauge downstream_cx_active,
         counter downstream_cx_delayed_close_timeout,
@@ -15,7 +17,7 @@ stat_group! {
         counter downstream_cx_destroy_remote_active_rq,
         counter downstream_cx_drain_close,
         gauge downstream_cx_http1_active,
-        counter downstream_cx_http1_soft_drain,
+        gauge downstream_cx_http1_soft_drain,
         counter downstream_cx_http1_total,
         gauge downstream_cx_http2_active,
         counter downstream_cx_http2_total,
@@ -63,6 +65,15 @@ stat_group! {
         counter downstream_rq_total,
         counter downstream_rq_tx_reset,
         counter downstream_rq_ws_on_non_ws_route,
+        counter rs_too_large,
+        histogram downstream_cx_length_ms: Milliseconds,
+        histogram downstream_rq_time: Milliseconds,
+    }
+}
+
+stat_group! {
+    /// `http.<stat_prefix>.` as well: what becomes of requests. Also `http.async-client.`, of calls of our own.
+    pub(crate) struct RouterStats {
         counter no_cluster,
         counter no_route,
         counter passthrough_internal_redirect_bad_location,
@@ -75,13 +86,71 @@ stat_group! {
         counter rq_redirect,
         counter rq_reset_after_downstream_response_started,
         counter rq_total,
-        counter rs_too_large,
-        counter tracing_client_enabled = "tracing.client_enabled",
-        counter tracing_health_check = "tracing.health_check",
-        counter tracing_not_traceable = "tracing.not_traceable",
-        counter tracing_random_sampling = "tracing.random_sampling",
-        counter tracing_service_forced = "tracing.service_forced",
-        histogram downstream_cx_length_ms: Milliseconds,
-        histogram downstream_rq_time: Milliseconds,
+    }
+}
+
+stat_group! {
+    /// `http.<stat_prefix>.tracing.`
+    pub(crate) struct TracingStats {
+        counter client_enabled,
+        counter health_check,
+        counter not_traceable,
+        counter random_sampling,
+        counter service_forced,
+    }
+}
+
+stat_group! {
+    /// `listener.<name>.http.<stat_prefix>.`
+    pub(crate) struct ListenerHttpStats {
+        counter downstream_rq_1xx,
+        counter downstream_rq_2xx,
+        counter downstream_rq_3xx,
+        counter downstream_rq_4xx,
+        counter downstream_rq_5xx,
+        counter downstream_rq_completed,
+    }
+}
+
+/// Per worker: everything that is counted for one connection manager on one listener.
+pub(crate) struct Counts {
+    pub(crate) manager: Held<ManagerStats>,
+    pub(crate) router: Held<RouterStats>,
+    pub(crate) codecs: CodecStats,
+    listener: Held<ListenerHttpStats>,
+    _tracing: Held<TracingStats>,
+}
+
+impl Counts {
+    /// `is_internal`: it is part of the process, as the admin's, whose routing and tracing Envoy does not count.
+    pub(crate) fn new(prefix: &str, is_internal: bool, root: &Scope, listener: &Scope, worker: WorkerIndex) -> Self {
+        let name = format!("http.{}.", sanitize(prefix));
+        let scope = root.scope(&name);
+        // What nobody can ask for is counted in a store of its own.
+        let routing = if is_internal { Store::new(worker.0 + 1).scope(&name) } else { scope.clone() };
+        Self {
+            manager: ManagerStats::new(&scope).held(worker),
+            router: RouterStats::new(&routing).held(worker),
+            codecs: CodecStats::new(root, worker),
+            listener: ListenerHttpStats::new(&listener.scope(&name)).held(worker),
+            _tracing: TracingStats::new(&routing.scope("tracing.")).held(worker),
+        }
+    }
+
+    /// A response's head goes downstream.
+    pub(crate) fn response(&self, status: u16) {
+        let (stats, listener) = (&self.manager, &self.listener);
+        stats.downstream_rq_completed.inc();
+        listener.downstream_rq_completed.inc();
+        let class = match status / 100 {
+            1 => (&stats.downstream_rq_1xx, &listener.downstream_rq_1xx),
+            2 => (&stats.downstream_rq_2xx, &listener.downstream_rq_2xx),
+            3 => (&stats.downstream_rq_3xx, &listener.downstream_rq_3xx),
+            4 => (&stats.downstream_rq_4xx, &listener.downstream_rq_4xx),
+            5 => (&stats.downstream_rq_5xx, &listener.downstream_rq_5xx),
+            _ => return,
+        };
+        class.0.inc();
+        class.1.inc();
     }
 }

@@ -3,6 +3,7 @@
 //! Before: the request has passed all filters. Next: `pool.rs` gives the attempt a connection. Responses come back
 //! through [`Router::response`].
 
+mod charge;
 pub(crate) mod config;
 pub(crate) mod options;
 pub(crate) mod pool;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use nuncio_codec::{ErrorCode, ResetCause, StreamId};
 use nuncio_message::{Buffer, Chunk, HeaderId, HeaderMapKind, Headers};
 use nuncio_telemetry::{ClusterNames, HostDescription, Moment, ResponseFlag};
-use nuncio_upstream::{BreakerSlot, PickContext, Resource};
+use nuncio_upstream::{BreakerSlot, ClusterCodes, PickContext, Resource, ResponsePart};
 
 use crate::chain::Terminal;
 use crate::connection_manager::{Connection, Core, Deadline, Frame};
@@ -58,6 +59,8 @@ pub(crate) struct Router {
     /// The attempt is not the first.
     is_retry: bool,
     retry_slot: Option<BreakerSlot>,
+    /// Where responses of the cluster are counted, once the route has named it.
+    codes: Option<Rc<ClusterCodes>>,
 }
 
 /// One try.
@@ -78,9 +81,9 @@ enum State {
 impl Terminal for Router {
     fn head(&mut self, core: &mut Core, end_stream: bool) {
         self.is_request_complete = end_stream;
-        core.manager.stats.rq_total.inc();
+        core.manager.counts.router.rq_total.inc();
         let Some(route) = core.route_ref().cloned() else {
-            core.manager.stats.no_route.inc();
+            core.manager.counts.router.no_route.inc();
             core.info.flags.set(ResponseFlag::NoRouteFound);
             core.reply(LocalReply::new(404, "", "route_not_found"));
             return;
@@ -88,13 +91,14 @@ impl Terminal for Router {
         match route.route().action() {
             Action::Forward(forward) => self.forward(&route, forward, core),
             Action::Redirect(redirect) => {
-                core.manager.stats.rq_redirect.inc();
+                // Envoy counts a redirect as the direct response that it is; `rq_redirect` stays at zero.
+                core.manager.counts.router.rq_direct_response.inc();
                 let mut reply = LocalReply::new(redirect.status, "", "direct_response");
                 reply.headers.push(("location", route.route().location(redirect, &core.request)));
                 core.reply(reply);
             }
             Action::DirectResponse(direct) => {
-                core.manager.stats.rq_direct_response.inc();
+                core.manager.counts.router.rq_direct_response.inc();
                 let mut reply = LocalReply::new(direct.status, "", "direct_response");
                 reply.body = direct.body.to_vec();
                 // RFC 9110, section 10.2.2: where the resource is that was made, or has moved.
@@ -138,7 +142,7 @@ impl Terminal for Router {
 impl Router {
     fn forward(&mut self, route: &RouteRef, forward: &Forward, core: &mut Core) {
         let Some(cluster) = find_cluster(route, forward, core) else { return };
-        cluster.stats().total_match_count.inc();
+        self.codes = Some(Rc::clone(cluster.codes()));
         core.info.upstream.cluster = Some(Arc::clone(cluster.names()));
         if let Some(host) = route.weighted_cluster().and_then(|weighted| weighted.host_rewrite.as_ref()) {
             rewrite_host(&mut core.request, host, forward.append_x_forwarded_host);
@@ -346,11 +350,17 @@ impl Router {
         if self.settle_outcome(self.retries.after_response(&headers), core) {
             if let Some(attempt) = self.attempt.take() {
                 pool.note_retried();
+                if let Some(codes) = &self.codes {
+                    codes.part(ResponsePart::Retry).count(status);
+                }
                 if end_stream { attempt.finish(self.is_request_complete) } else { attempt.abandon(ErrorCode::NO_ERROR) }
             }
             return None;
         }
         pool.count_response(status);
+        if let Some(codes) = &self.codes {
+            charge::response(codes, status, &core.request, Some(&headers));
+        }
         self.is_response_started = true;
         self.sent.clear();
         core.info.timing.mark(Moment::UpstreamReceiveBegin, now);
@@ -430,7 +440,10 @@ impl Router {
         let now = core.now();
         core.info.timing.mark(Moment::UpstreamReceiveEnd, now);
         if let Some(sent) = core.info.timing.at(Moment::DownstreamReceiveEnd) {
-            attempt.pool.stats().upstream_rq_time.record((now - sent).as_millis() as u64);
+            let ms = (now - sent).as_millis() as u64;
+            if let Some(codes) = &self.codes {
+                charge::time(codes, ms, &core.request, core.response.as_ref());
+            }
         }
         attempt.finish(self.is_request_complete);
     }
@@ -495,6 +508,9 @@ impl Router {
 
     /// Replies in the place of the upstream, and tells how often it was tried if that is wanted.
     fn answer(&self, mut reply: LocalReply, core: &mut Core) {
+        if let Some(codes) = &self.codes {
+            charge::response(codes, reply.status, &core.request, None);
+        }
         if core.route_ref().is_some_and(|route| route.virtual_host().shows_attempt_count) {
             reply.headers.insert(0, ("x-envoy-attempt-count", self.attempts.max(1).to_string().into_bytes()));
         }
@@ -505,12 +521,11 @@ impl Router {
     pub(crate) fn upstream_gone(&mut self, end: UpstreamEnd, core: &mut Core) {
         let Some(attempt) = self.attempt.take() else { return };
         let was_sending = matches!(attempt.state, State::Sending { .. });
-        attempt.lost();
+        attempt.lost(&end);
         if self.is_response_started {
             core.info.flags.set(end.flag());
             core.info.response_code_details =
                 Some(Cow::Owned(format!("upstream_reset_after_response_started{{{}}}", end.detail())));
-            core.manager.stats.rq_reset_after_downstream_response_started.inc();
             core.actions.is_reset = true;
             return;
         }
@@ -596,7 +611,7 @@ pub(crate) fn note_cluster(core: &mut Core) {
 fn find_cluster(route: &RouteRef, forward: &Forward, core: &mut Core) -> Option<Rc<pool::ClusterLocal>> {
     let cluster = cluster_of(route, forward, core);
     if cluster.is_none() {
-        core.manager.stats.no_cluster.inc();
+        core.manager.counts.router.no_cluster.inc();
         core.info.flags.set(ResponseFlag::NoClusterFound);
         core.reply(LocalReply::new(forward.cluster_not_found_status, "", "cluster_not_found"));
     }
@@ -700,7 +715,8 @@ impl Attempt {
     }
 
     fn abandon(self, code: ErrorCode) {
-        if matches!(self.state, State::Sending { .. }) {
+        // On HTTP/1 the connection ends instead, and is counted.
+        if matches!(self.state, State::Sending { .. }) && self.pool.options().is_http2 {
             self.pool.stats().upstream_rq_tx_reset.inc();
         }
         self.give_up(code);
@@ -722,14 +738,16 @@ impl Attempt {
     }
 
     /// The connection or the stream ended by itself.
-    fn lost(self) {
+    fn lost(self, end: &UpstreamEnd) {
         self.pool.end_request(self.request_slot.is_some());
         if let State::Sending { connection, id } = &self.state {
             connection.detach(*id);
             if self.unreleased > 0 {
                 connection.release(*id, self.unreleased);
             }
-            self.pool.stats().upstream_rq_rx_reset.inc();
+            if let UpstreamEnd::Reset(ResetCause::Remote(_) | ResetCause::RemoteRefused) = end {
+                self.pool.stats().upstream_rq_rx_reset.inc();
+            }
             HostPool::settle(connection);
             connection.after_stream(false);
         }

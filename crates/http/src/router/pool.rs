@@ -7,16 +7,17 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
-use nuncio_codec::{Codec, Role};
+use nuncio_codec::{Codec, Protocol, Role};
 use nuncio_stats::Local;
 use nuncio_telemetry::{Address, ClusterNames, Connection as ConnectionInfo};
 use nuncio_upstream::{
-    BreakerSlot, Cluster, Host, HostLocal, LoadBalancer, PickContext, Pool, Resource, RoundRobin, RoutingPriority,
-    TrafficStats, Waiting,
+    BreakerSlot, Cluster, ClusterCodes, Host, HostLocal, LoadBalancer, PickContext, Pool, Resource, RoundRobin,
+    RoutingPriority, TrafficStats, Waiting,
 };
 
 use super::UpstreamEnd;
 use super::options::UpstreamOptions;
+use crate::codec_stats::CodecStats;
 use crate::connection_manager::{Connection, Event, Same, Side, run};
 use crate::http_worker::HttpWorker;
 use crate::streams::StreamKey;
@@ -26,6 +27,8 @@ pub(crate) struct ClusterLocal {
     http: Weak<HttpWorker>,
     cluster: Arc<Cluster>,
     stats: Local<TrafficStats>,
+    codes: Rc<ClusterCodes>,
+    codecs: Rc<CodecStats>,
     names: Arc<ClusterNames>,
     balancer: RoundRobin,
     /// By host and priority.
@@ -37,6 +40,7 @@ pub(crate) struct HostPool {
     http: Weak<HttpWorker>,
     cluster: Arc<Cluster>,
     stats: Local<TrafficStats>,
+    codecs: Rc<CodecStats>,
     host: HostLocal,
     priority: RoutingPriority,
     options: Arc<UpstreamOptions>,
@@ -75,6 +79,8 @@ impl ClusterLocal {
         Self {
             http,
             stats: cluster.stats.local(worker),
+            codes: Rc::new(ClusterCodes::new(&cluster.scope, worker)),
+            codecs: Rc::new(CodecStats::new(&cluster.scope, worker)),
             names: super::names(&cluster.config),
             cluster,
             balancer: RoundRobin::default(),
@@ -84,6 +90,10 @@ impl ClusterLocal {
 
     pub(crate) fn stats(&self) -> &Local<TrafficStats> {
         &self.stats
+    }
+
+    pub(crate) fn codes(&self) -> &Rc<ClusterCodes> {
+        &self.codes
     }
 
     pub(crate) fn names(&self) -> &Arc<ClusterNames> {
@@ -102,7 +112,11 @@ impl ClusterLocal {
     /// Picks a host and gives its pool; `None` when there is no host.
     pub(crate) fn pick(&self, priority: RoutingPriority, cx: &PickContext<'_>) -> Option<Rc<HostPool>> {
         let hosts = self.cluster.hosts();
-        let host = self.balancer.pick(hosts, cx)?;
+        let Some(host) = self.balancer.pick(hosts, cx) else {
+            // No host at all is the worst panic.
+            self.stats.lb_healthy_panic.inc();
+            return None;
+        };
         let at = host * 2 + priority as usize;
         let mut pools = self.pools.borrow_mut();
         if pools.len() <= at {
@@ -114,6 +128,7 @@ impl ClusterLocal {
             Rc::new(HostPool {
                 http: self.http.clone(),
                 stats: self.cluster.stats.local(worker),
+                codecs: Rc::clone(&self.codecs),
                 host: hosts.hosts()[host].local(worker),
                 priority,
                 options: Arc::clone(&self.cluster.config.http).downcast().unwrap_or_default(),
@@ -136,6 +151,10 @@ impl HostPool {
 
     pub(crate) fn stats(&self) -> &Local<TrafficStats> {
         &self.stats
+    }
+
+    pub(crate) fn codecs(&self) -> &CodecStats {
+        &self.codecs
     }
 
     pub(crate) fn options(&self) -> &UpstreamOptions {
@@ -224,7 +243,6 @@ impl HostPool {
     }
 
     pub(crate) fn count_response(&self, status: u16) {
-        self.stats.upstream_rq_completed.inc();
         if status >= 500 { self.host.rq_error(1) } else { self.host.rq_success(1) }
     }
 
@@ -248,6 +266,14 @@ impl HostPool {
         self.pool.borrow_mut().begin_connect();
         self.stats.upstream_cx_total.inc();
         self.stats.upstream_cx_active.inc();
+        // As Envoy, whose codec is made before the connection stands.
+        if self.options.is_http2 {
+            self.stats.upstream_cx_http2_total.inc();
+            self.codecs.begin(Protocol::Http2, Role::Client);
+        } else {
+            self.stats.upstream_cx_http1_total.inc();
+            self.codecs.begin(Protocol::Http11, Role::Client);
+        }
         self.host.cx_total(1);
         self.host.cx_active(1);
         let slot = self.take(Resource::Connections);
@@ -268,11 +294,13 @@ impl HostPool {
                     pool.connected(&http, transport, local, slot);
                 }
                 Some(Err(error)) => {
+                    pool.stats.upstream_cx_destroy_remote.inc();
                     let reason = format!("delayed connect error: {}", errno_text(&error));
                     pool.connect_failed(UpstreamEnd::ConnectFailed(Cow::Owned(reason)));
                 }
                 None => {
                     pool.stats.upstream_cx_connect_timeout.inc();
+                    pool.stats.upstream_cx_destroy_local.inc();
                     pool.connect_failed(UpstreamEnd::ConnectTimeout);
                 }
             }
@@ -288,10 +316,8 @@ impl HostPool {
     ) {
         let now = http.worker().now();
         let codec = if self.options.is_http2 {
-            self.stats.upstream_cx_http2_total.inc();
             Codec::http2(Role::Client, Rc::new(self.options.http2.clone()), now)
         } else {
-            self.stats.upstream_cx_http1_total.inc();
             Codec::http1(Role::Client, Rc::new(self.options.http1.clone()), now)
         };
         let remote = Address::from(self.host().address.socket());

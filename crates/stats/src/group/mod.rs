@@ -143,6 +143,16 @@ impl<C: StatGroup> Group<C> {
     }
 }
 
+impl<C: StatGroup> Group<C> {
+    /// As [`local`](Self::local), and keeps the group registered.
+    ///
+    /// # Panics
+    /// When `worker` is not below the number of workers that the [`Store`](crate::Store) was made for.
+    pub fn held(self, worker: WorkerIndex) -> Held<C> {
+        Held { local: self.local(worker), _group: self }
+    }
+}
+
 impl<C: StatGroup> Clone for Group<C> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
@@ -182,6 +192,22 @@ impl<T> Deref for Local<T> {
     #[inline]
     fn deref(&self) -> &T {
         &self.cells
+    }
+}
+
+/// Per worker: the cells of one worker, and the group that they are of, which stays registered as long as this lives.
+#[derive(Debug)]
+pub struct Held<C: StatGroup> {
+    local: Local<C>,
+    _group: Group<C>,
+}
+
+impl<C: StatGroup> Deref for Held<C> {
+    type Target = Local<C>;
+
+    #[inline]
+    fn deref(&self) -> &Local<C> {
+        &self.local
     }
 }
 

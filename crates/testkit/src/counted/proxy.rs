@@ -10,7 +10,8 @@ use std::task::Poll;
 
 use nuncio_codec::{Codec, Event, Role, StreamId, http1, http2};
 use nuncio_config::Schema;
-use nuncio_http::{HttpWorker, Manager};
+use nuncio_http::{HttpWorker, ListenerInfo, Manager};
+use nuncio_listener::{Accepted, ListenerCounts};
 use nuncio_message::{Chunk, Headers, MAX_IO_SLICES, Tick};
 use nuncio_network::{ConnectFuture, Connector, Transport};
 use nuncio_stats::{Store, WorkerIndex};
@@ -119,7 +120,9 @@ impl Proxy {
         let files = FileManager::new(FileOptions::default());
         let filter = &config.managers[0];
         let logs = Arc::new(filter.access_log.open(&files).expect("the log file can be opened"));
-        let manager = Manager::build(&http, filter, &logs, &store.scope(""));
+        let counts = ListenerCounts::new(&store.scope(""), "counted", worker.index());
+        let listener = ListenerInfo { name: None, filter_chain_name: None, scope: counts.scope().clone() };
+        let manager = Manager::build(&http, filter, &logs, &store.scope(""), listener);
         let ticker = worker.clone();
         worker.spawn(poll_fn(move |cx| {
             ticker.poll_turn(cx);
@@ -133,7 +136,9 @@ impl Proxy {
         let clients = (0..connections)
             .map(|_| {
                 let (near, far) = wire(&writes);
-                manager.serve(&http, Box::new(near), address, address);
+                let counted = counts.begin(worker.now());
+                let (local, remote) = (address, address);
+                manager.serve(&http, Accepted { transport: Box::new(near), local, remote, counted });
                 Peer::new(far, setup.downstream, Role::Client)
             })
             .collect();

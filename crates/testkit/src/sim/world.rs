@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use nuncio_config::Schema;
-use nuncio_http::{HttpWorker, Manager};
+use nuncio_http::{HttpWorker, ListenerInfo, Manager};
+use nuncio_listener::{Accepted, ListenerCounts};
 use nuncio_message::live_blocks;
 use nuncio_stats::{Store, WorkerIndex};
 use nuncio_upstream::{Cluster, Clusters};
@@ -53,6 +54,7 @@ pub(crate) struct World {
     pub(crate) worker: Worker,
     pub(crate) http: Rc<HttpWorker>,
     pub(crate) lifecycle: Arc<Lifecycle>,
+    counts: Rc<ListenerCounts>,
     pub(crate) managers: Vec<Rc<Manager>>,
     pub(crate) scenario: Rc<Scenario>,
     next_port: Cell<u16>,
@@ -97,11 +99,12 @@ impl World {
         let lifecycle = Arc::<Lifecycle>::default();
         lifecycle.set_live();
         let http = HttpWorker::new(&worker, connector, Arc::clone(&registry), Arc::clone(&lifecycle));
-        let managers = config
-            .managers
-            .iter()
-            .map(|manager| Manager::build(&http, manager, &Arc::default(), &store.scope("")))
-            .collect();
+        let counts = Rc::new(ListenerCounts::new(&store.scope(""), "sim", worker.index()));
+        let build = |manager| {
+            let listener = ListenerInfo { name: None, filter_chain_name: None, scope: counts.scope().clone() };
+            Manager::build(&http, manager, &Arc::default(), &store.scope(""), listener)
+        };
+        let managers = config.managers.iter().map(build).collect();
         let world = Self {
             sim: sim.clone(),
             ledger,
@@ -111,6 +114,7 @@ impl World {
             worker,
             http,
             lifecycle,
+            counts,
             managers,
             scenario,
             next_port: Cell::new(10_000),
@@ -189,14 +193,15 @@ impl World {
 
     /// Hands connections to the worker, as the listener would.
     fn acceptor(&self) -> impl Fn(super::pipe::End) + 'static {
-        let (http, manager) = (Rc::clone(&self.http), Rc::clone(&self.managers[0]));
+        let (http, manager, counts) = (Rc::clone(&self.http), Rc::clone(&self.managers[0]), Rc::clone(&self.counts));
         let port = self.next_port.get();
         self.next_port.set(port + 1);
         move |end| {
             let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
             let remote = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             http.worker().clock().refresh();
-            manager.serve(&http, Box::new(end), local, remote);
+            let counted = counts.begin(http.worker().now());
+            manager.serve(&http, Accepted { transport: Box::new(end), local, remote, counted });
         }
     }
 

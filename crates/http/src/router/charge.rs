@@ -1,0 +1,58 @@
+//! What the router counts of a response, its own replies included, in the cluster that was asked.
+
+use nuncio_message::{HeaderId, Headers};
+use nuncio_upstream::{ClusterCodes, ResponsePart};
+
+/// Counts the answer to `request`; `response` is its head when it came from a host.
+pub(super) fn response(codes: &ClusterCodes, status: u16, request: &Headers, response: Option<&Headers>) {
+    codes.all().count(status);
+    if is_canary(response) {
+        codes.part(ResponsePart::Canary).count(status);
+    }
+    codes.part(origin_of(request)).count(status);
+}
+
+/// Counts how long the whole answer of a host took from the end of the request.
+pub(super) fn time(codes: &ClusterCodes, ms: u64, request: &Headers, response: Option<&Headers>) {
+    codes.all().took(ms);
+    if is_canary(response) {
+        codes.part(ResponsePart::Canary).took(ms);
+    }
+    codes.part(origin_of(request)).took(ms);
+}
+
+fn is_canary(response: Option<&Headers>) -> bool {
+    response.and_then(|head| head.get(HeaderId::X_ENVOY_UPSTREAM_CANARY)) == Some(b"true")
+}
+
+fn origin_of(request: &Headers) -> ResponsePart {
+    let is_internal = request.get(HeaderId::X_ENVOY_INTERNAL) == Some(b"true");
+    if is_internal { ResponsePart::Internal } else { ResponsePart::External }
+}
+
+#[cfg(test)]
+mod tests {
+    use nuncio_stats::{Store, WorkerIndex};
+
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_by_who_asked_and_who_answered() {
+        let store = Store::new(2);
+        let codes = ClusterCodes::new(&store.scope(""), WorkerIndex(1));
+        let (mut internal, mut canary) = (Headers::new(), Headers::new());
+        internal.push(HeaderId::X_ENVOY_INTERNAL, b"true");
+        canary.push(HeaderId::X_ENVOY_UPSTREAM_CANARY, b"true");
+        response(&codes, 200, &Headers::new(), Some(&canary));
+        response(&codes, 201, &internal, None);
+        for (name, expected) in [
+            ("upstream_rq_completed", Some(2)),
+            ("canary.upstream_rq_200", Some(1)),
+            ("external.upstream_rq_200", Some(1)),
+            ("internal.upstream_rq_201", Some(1)),
+            ("external.upstream_rq_201", None),
+        ] {
+            assert_eq!(store.counter(name), expected, "{name}");
+        }
+    }
+}
