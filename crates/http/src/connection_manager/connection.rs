@@ -416,8 +416,11 @@ impl Connection {
         self.set_buffered(1, buffered, self.queued());
     }
 
-    /// Adds what the codec has counted.
+    /// Adds what the codec has counted. After the end nothing may get into gauges any more.
     pub(super) fn drain_counts(&self) {
+        if self.phase() == Phase::Closed {
+            return;
+        }
         self.side.codecs().drain(&mut self.codec.borrow_mut(), &self.gauges);
     }
 
