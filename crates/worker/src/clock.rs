@@ -11,6 +11,8 @@ pub struct Clock {
     source: Source,
     /// Microseconds since the clock was made, as last read.
     now_micros: Cell<u64>,
+    /// The same in milliseconds: asked for far more often than the clock is read.
+    now: Cell<Tick>,
 }
 
 enum Source {
@@ -50,12 +52,12 @@ impl Clock {
     pub fn real() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let source = Source::Real { start: Instant::now(), wall_start_micros: wall.as_micros() as u64 };
-        Self { source, now_micros: Cell::new(0) }
+        Self { source, now_micros: Cell::new(0), now: Cell::new(Tick(0)) }
     }
 
     /// A clock that the simulation moves.
     pub fn simulated(clock: VirtualClock) -> Self {
-        Self { source: Source::Virtual(clock), now_micros: Cell::new(0) }
+        Self { source: Source::Virtual(clock), now_micros: Cell::new(0), now: Cell::new(Tick(0)) }
     }
 
     /// Reads the source. Done once at the start of each poll.
@@ -64,13 +66,16 @@ impl Clock {
             Source::Real { start, .. } => start.elapsed().as_micros() as u64,
             Source::Virtual(clock) => clock.micros.get(),
         };
+        let now = Tick(micros / 1000);
         self.now_micros.set(micros);
-        self.now()
+        self.now.set(now);
+        now
     }
 
     /// The time as last read, in milliseconds.
+    #[inline]
     pub fn now(&self) -> Tick {
-        Tick(self.now_micros.get() / 1000)
+        self.now.get()
     }
 
     /// The time as last read, in microseconds since the clock was made.

@@ -40,6 +40,7 @@ impl Default for Alarm {
 
 impl Alarm {
     /// Whether an entry at `deadline` is needed because none fires at or before it; if so, it counts as armed.
+    #[inline]
     pub(crate) fn needs(&self, deadline: Tick) -> bool {
         let is_needed = deadline < self.armed.get();
         if is_needed {

@@ -45,16 +45,19 @@ impl Worker {
     }
 
     /// The clock as last read.
+    #[inline]
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
     }
 
     /// The time as last read.
+    #[inline]
     pub fn now(&self) -> Tick {
         self.inner.clock.now()
     }
 
     /// The random source.
+    #[inline]
     pub fn random(&self) -> &Random {
         &self.inner.random
     }
@@ -70,6 +73,7 @@ impl Worker {
     }
 
     /// Asks for a tick, because effects were queued.
+    #[inline]
     pub fn request_tick(&self) {
         self.inner.tick.request();
     }
@@ -85,6 +89,7 @@ impl Worker {
     }
 
     /// Makes sure that the owner of `alarm` is told at `deadline` or earlier. Costs a comparison when it will be.
+    #[inline]
     pub fn arm(&self, class: TimerClass, index: u32, alarm: &Alarm, deadline: Tick) {
         if !alarm.needs(deadline) {
             return;
