@@ -13,6 +13,18 @@
 //! 4. Asynchronous work is a future that owns its inputs, kept in the filter and polled in `poll_resume`. A stream that
 //!    ends drops the filter, and with it the future.
 //! 5. `complete` is called exactly once, after the last callback and before the access log is written.
+//!
+//! A local reply while another response is with the filters (held by one, or made by one of their response callbacks)
+//! goes to the client past them; after the response's head has gone to the client, it cuts the response off.
+//!
+//! Bytes that a filter takes earn their sender credit at once, and bytes that it makes earn nobody any; as long as more
+//! of these are on their way than the buffer limit, what filters take earns none either. A filter that makes more than
+//! it takes asks [`StreamCx::is_above_watermark`].
+//!
+//! In a cluster's upstream chain the same holds for one attempt: the filters are made anew for each, run as soon as a
+//! host is picked, whether or not there is a connection, and what they changed of the request's head stays changed for
+//! the next attempt. A local reply there answers the stream: it runs through the connection manager's filters, not
+//! through those of the attempt.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -28,14 +40,14 @@ pub enum HeadersStatus {
     /// The next filter sees the head.
     Continue,
     /// The head is held here. Data and trailers still come to this filter; [`DataStatus::Continue`] or
-    /// [`TrailersStatus::Continue`] there lets the head go first.
+    /// [`TrailersStatus::Continue`] there lets the head go first. A filter without these callbacks continues.
     StopIteration,
     /// The head is held here, and what follows is buffered unseen until the filter resumes; then this filter's own
     /// data callback sees it first. Above the buffer limit a request is answered with 413, a response with 500.
     StopAllIterationAndBuffer,
     /// As above, but at the buffer limit the sender is paused instead.
     StopAllIterationAndWatermark,
-    /// The next filter sees the head, but not its end: the filter promises data or trailers to come.
+    /// The next filter sees the head, but not its end: the filter promises to inject data, and an end, later.
     ContinueAndDontEndStream,
 }
 
@@ -71,7 +83,18 @@ pub enum Direction {
     Response,
 }
 
-/// What a filter wants after its asynchronous work.
+impl Direction {
+    /// The opposite one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Request => Self::Response,
+            Self::Response => Self::Request,
+        }
+    }
+}
+
+/// What a filter wants after its asynchronous work. To let go of both directions see [`StreamCx::resume`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Resume {
     /// Nothing; poll again when woken.
@@ -156,14 +179,15 @@ pub trait HttpFilter {
     }
 
     /// Polls asynchronous work; called when the task's waker was used, and once after a callback that called
-    /// [`StreamCx::poll_me`]. The result is applied here, through `cx`.
+    /// [`StreamCx::poll_me`]. The result is applied here, through `cx`. It may be called without need, and after it was
+    /// ready it is called again when it asks for that.
     fn poll_resume(&mut self, cx: &mut StreamCx<'_>, task: &mut Context<'_>) -> Poll<Resume> {
         let _ = (cx, task);
         Poll::Pending
     }
 }
 
-/// The callbacks that a filter has; those that it has not cost nothing.
+/// The callbacks that a filter has; those that it has not cost nothing, and count as the trait's defaults.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Interest(u8);
 
@@ -207,6 +231,14 @@ pub trait FilterFactory: Send + Sync {
     /// This worker's half, built on first use. It lives as long as the worker uses the configuration.
     fn local(&self, cx: &FactoryContext<'_>) -> Box<dyn FilterLocal>;
 }
+
+/// Makes a factory of a filter's name and configuration.
+pub type FilterParser<'a> = dyn Fn(
+        &str,
+        &nuncio_config::AnyConfig,
+        &nuncio_config::At<'_>,
+    ) -> Result<Arc<dyn FilterFactory>, nuncio_config::Invalid>
+    + 'a;
 
 /// What a factory's per-worker half is built with.
 pub struct FactoryContext<'a> {

@@ -1,6 +1,6 @@
 //! One worker's HTTP state: its connections, its streams, and the effects that are queued between them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use nuncio_message::Tick;
 use nuncio_network::Connector;
+use nuncio_stats::Store;
 use nuncio_telemetry::access_log::file::Batches;
 use nuncio_upstream::{Cluster, ClusterRef, Clusters};
 use nuncio_worker::{Expire, Lifecycle, Locals, TickHandler, TimerClass, Worker};
 use slab::Slab;
 
-use crate::connection_manager::{Connection, Event, Phase, Side, Stream};
+use crate::client::Client;
+use crate::connection_manager::{Connection, ConnectionManager, Event, ListenerInfo, Manager, Phase, Side, Stream};
 use crate::date::DateCache;
 use crate::filter::Direction;
 use crate::header_mutation::Scratch;
@@ -47,6 +49,7 @@ pub struct HttpWorker {
     /// Access log lines of this tick.
     log_batches: Batches,
     scratch: RefCell<Scratch>,
+    call_manager: OnceCell<Rc<Manager>>,
     panics: Cell<u64>,
 }
 
@@ -89,6 +92,7 @@ impl HttpWorker {
                 dates: DateCache::default(),
                 log_batches: Batches::new(),
                 scratch: RefCell::default(),
+                call_manager: OnceCell::new(),
                 panics: Cell::new(0),
             }
         });
@@ -231,10 +235,28 @@ impl HttpWorker {
         self.left.borrow_mut().push((key, direction, bytes));
     }
 
-    /// Bytes that a filter took: they count as left.
-    pub(crate) fn post_left(&self, key: StreamKey, direction: Direction, bytes: u32) {
+    /// Bytes that a call's handle took: they count as left.
+    pub(crate) fn note_taken(&self, key: StreamKey, direction: Direction, bytes: u32) {
         self.left.borrow_mut().push((key, direction, bytes));
         self.worker.request_tick();
+    }
+
+    /// Makes calls of our own.
+    pub fn client(self: &Rc<Self>) -> Client {
+        Client::new(self)
+    }
+
+    /// What our own calls have instead of a connection manager: no filters, no timeouts, and counts that nobody reads,
+    /// because Envoy counts calls by cluster only.
+    pub(crate) fn call_manager(&self) -> Rc<Manager> {
+        let make = || {
+            let mut config = ConnectionManager::internal("async-client", Vec::new());
+            config.stream_idle_timeout = Duration::ZERO;
+            let root = Store::new(self.worker.index().0 + 1).scope("");
+            let listener = ListenerInfo { name: None, filter_chain_name: None, scope: root.clone() };
+            Manager::build(self, &Arc::new(config), &Arc::default(), &root, listener)
+        };
+        Rc::clone(self.call_manager.get_or_init(make))
     }
 
     pub(crate) fn note_written(&self) {

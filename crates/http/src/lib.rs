@@ -4,6 +4,7 @@
 //! `chain/iterate.rs` → `route/table.rs` → `router/mod.rs` → `router/pool.rs`, and back the same way.
 
 mod chain;
+mod client;
 mod codec_stats;
 mod connection_manager;
 mod date;
@@ -19,12 +20,13 @@ mod streams;
 mod wake;
 
 pub use chain::StreamCx;
+pub use client::{CallError, CallEvent, CallStream, Client, Target, UnaryCall, UnaryResponse};
 pub use connection_manager::{
     CodecType, ConnectionManager, ListenerInfo, LocalInfo, Manager, ParseContext, ServerHeader,
 };
 pub use filter::{
-    ChainFilter, DataStatus, Direction, FactoryContext, FilterFactory, FilterLocal, HeadersStatus, HttpFilter,
-    Interest, LocalReply, PerRoute, Resume, TrailersStatus,
+    ChainFilter, DataStatus, Direction, FactoryContext, FilterFactory, FilterLocal, FilterParser, HeadersStatus,
+    HttpFilter, Interest, LocalReply, PerRoute, Resume, TrailersStatus,
 };
 pub use header_mutation::{MutationList, Subject, Value};
 pub use http_worker::{Census, HttpWorker};

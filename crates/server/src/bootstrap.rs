@@ -125,7 +125,8 @@ fn manager(
 }
 
 fn upstream_options(proto: HttpOptionsProto, at: &At<'_>) -> Result<Arc<dyn Any + Send + Sync>, Invalid> {
-    UpstreamOptions::parse(proto, at).map(|options| Arc::new(options) as Arc<dyn Any + Send + Sync>)
+    UpstreamOptions::parse(proto, at, &nuncio_extensions_http::upstream_filter)
+        .map(|options| Arc::new(options) as Arc<dyn Any + Send + Sync>)
 }
 
 /// Refuses by name what the bootstrap sets and this proxy does not have.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nuncio_config::{AnyConfig, At, Invalid, Schema, Source, diagnostic, load_bootstrap};
-use nuncio_http::{ConnectionManager, LocalInfo, ParseContext, UpstreamOptions};
+use nuncio_http::{ConnectionManager, FilterFactory, FilterParser, LocalInfo, ParseContext, UpstreamOptions};
 use nuncio_proto::envoy::config::core::v3::DataSource;
 use nuncio_proto::envoy::config::listener::v3::Listener;
 use nuncio_proto::envoy::config::listener::v3::filter::ConfigType;
@@ -18,18 +18,22 @@ pub(crate) struct Config {
     pub(crate) clusters: Vec<ClusterConfig>,
 }
 
-/// Parses a bootstrap. The worker is the only one, beside main.
+/// Parses a bootstrap whose HTTP filters are made by `filter`. The worker is the only one, beside main.
 ///
 /// # Panics
 /// When the text is not valid: it is the world's own.
-pub(crate) fn load(text: &str, schema: &Schema, registry: &Clusters) -> Config {
+pub(crate) fn load(text: &str, schema: &Schema, registry: &Clusters, filter: &FilterParser<'_>) -> Config {
     let source = Source::yaml("simulated", text);
     let loaded = load_bootstrap(&source, schema);
     let found = &loaded.diagnostics;
     let (mut managers, mut clusters, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
     for resource in &loaded.clusters {
         let at = At::path(found, resource.path());
-        let cx = nuncio_upstream::ParseContext { threads: 2, http: &upstream_options };
+        let http = |options: HttpOptionsProto, at: &At<'_>| {
+            let options = UpstreamOptions::parse(options, at, filter)?;
+            Ok(Arc::new(options) as Arc<dyn Any + Send + Sync>)
+        };
+        let cx = nuncio_upstream::ParseContext { threads: 2, http: &http };
         if let Ok(cluster) = resource.message(&at).and_then(|proto| ClusterConfig::parse(proto, &at, &cx)) {
             names.insert(cluster.name.to_string());
             clusters.push(cluster);
@@ -37,7 +41,7 @@ pub(crate) fn load(text: &str, schema: &Schema, registry: &Clusters) -> Config {
     }
     for resource in &loaded.listeners {
         let at = At::path(found, resource.path());
-        if let Ok(manager) = resource.message(&at).and_then(|proto| manager(proto, &at, registry, &names)) {
+        if let Ok(manager) = resource.message(&at).and_then(|proto| manager(proto, &at, registry, &names, filter)) {
             managers.push(manager);
         }
     }
@@ -52,6 +56,7 @@ fn manager(
     at: &At<'_>,
     registry: &Clusters,
     names: &BTreeSet<String>,
+    filters: &FilterParser<'_>,
 ) -> Result<Arc<ConnectionManager>, Invalid> {
     let limit = listener.per_connection_buffer_limit_bytes.unwrap_or(1024 * 1024);
     let filter = listener.filter_chains.into_iter().flat_map(|chain| chain.filters).next();
@@ -64,7 +69,7 @@ fn manager(
         local: &local,
         cluster: &|name| registry.reference(name),
         has_cluster: &|name| names.contains(name),
-        filter: &|_, any, at| Err(any.unknown(at, "HTTP filter", std::iter::empty())),
+        filter: filters,
         per_route: &|_, any, at| {
             let any = AnyConfig::parse(any.clone(), at)?;
             Err(any.unknown(at, "HTTP filter", std::iter::empty()))
@@ -76,6 +81,7 @@ fn manager(
     ConnectionManager::parse(proto, at, &cx).map(Arc::new)
 }
 
-fn upstream_options(proto: HttpOptionsProto, at: &At<'_>) -> Result<Arc<dyn Any + Send + Sync>, Invalid> {
-    UpstreamOptions::parse(proto, at).map(|options| Arc::new(options) as Arc<dyn Any + Send + Sync>)
+/// A world without HTTP filters.
+pub(crate) fn no_filters(_: &str, any: &AnyConfig, at: &At<'_>) -> Result<Arc<dyn FilterFactory>, Invalid> {
+    Err(any.unknown(at, "HTTP filter", std::iter::empty()))
 }

@@ -2,4 +2,6 @@
 
 mod config;
 pub mod counted;
+pub mod filters;
+pub mod rig;
 pub mod sim;

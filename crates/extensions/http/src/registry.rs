@@ -43,6 +43,20 @@ pub fn filter(name: &str, any: &AnyConfig, at: &At<'_>) -> Result<Arc<dyn Filter
     }
 }
 
+/// What Envoy has in a cluster's chain, and in the router's for attempts; the others are unknown there.
+const UPSTREAM: &[&str] = &["envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"];
+
+/// As [`filter`] for a chain of attempts.
+///
+/// # Errors
+/// When no filter of that type can stand there, or its configuration is invalid.
+pub fn upstream_filter(name: &str, any: &AnyConfig, at: &At<'_>) -> Result<Arc<dyn FilterFactory>, Invalid> {
+    if UPSTREAM.contains(&any.type_name()) {
+        return filter(name, any, at);
+    }
+    Err(any.unknown(at, "upstream HTTP filter", UPSTREAM.iter().copied()))
+}
+
 /// What a route says to the filter with this name. As in Envoy the type alone decides what it is parsed as; whether the chain
 /// has a filter of that name, and of that type, does not matter. `None` when such filters have no configuration for routes.
 ///
@@ -92,6 +106,20 @@ mod tests {
     fn the_registry_is_sorted_and_every_type_is_a_message() {
         assert!(REGISTRY.is_sorted_by_key(|known| known.config));
         assert!(REGISTRY.iter().all(|known| known.config.starts_with("envoy.extensions.filters.http.")));
+    }
+
+    #[test]
+    fn not_every_filter_can_stand_in_a_clusters_chain() {
+        let check = |name: &str, value: &[u8], expected: bool| {
+            let found = Diagnostics::new();
+            let at = At::root(&found);
+            let config = AnyConfig::parse(any(name, value), &at).expect("it has a type");
+            assert_eq!(upstream_filter("x", &config, &at).is_ok(), expected, "{name}");
+            assert!(filter("x", &config, &at).is_ok());
+        };
+        check(MUTATION, BYTES, true);
+        check("envoy.extensions.filters.http.fault.v3.HTTPFault", b"", false);
+        assert!(UPSTREAM.iter().all(|name| REGISTRY.iter().any(|known| known.config == *name)));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! What a filter may see and do during a callback.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use nuncio_message::{Buffer, Chunk, HeaderMapKind, Headers};
 use nuncio_telemetry::{ResponseFlag, StreamInfo};
 use nuncio_worker::Worker;
 
-use super::ChainId;
+use super::{ChainId, Response};
+use crate::client::Client;
 use crate::connection_manager::Core;
 use crate::filter::{Direction, LocalReply, PerRoute};
 use crate::header_mutation::Subject;
@@ -20,50 +20,8 @@ pub struct StreamCx<'a> {
     pub(crate) core: &'a mut Core,
     pub(crate) filter: u8,
     pub(crate) chain: ChainId,
-}
-
-/// What callbacks asked for and the stream has still to do.
-#[derive(Default)]
-pub(crate) struct Actions {
-    pub(crate) reply: Option<LocalReply>,
-    pub(crate) response: Option<Box<Response>>,
-    /// What follows of a response that a filter began, and whether it ends it.
-    pub(crate) pieces: VecDeque<(Chunk, bool)>,
-    pub(crate) is_reset: bool,
-    pub(crate) injected: VecDeque<(Direction, Injected)>,
-    pub(crate) polls: Vec<(ChainId, u8)>,
-}
-
-/// A response that a filter made.
-pub(crate) struct Response {
-    pub(crate) head: Headers,
-    pub(crate) body: Buffer,
-    /// Whether the body is all there is.
-    pub(crate) is_whole: bool,
-}
-
-/// A piece that a filter sends on from its own place.
-pub(crate) struct Injected {
-    pub(crate) data: Chunk,
-    pub(crate) end_stream: bool,
-}
-
-impl Actions {
-    pub(crate) fn next_injected(&mut self, direction: Direction) -> Option<Injected> {
-        match self.injected.front() {
-            Some((of, _)) if *of == direction => self.injected.pop_front().map(|(_, injected)| injected),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.reply = None;
-        self.response = None;
-        self.pieces.clear();
-        self.is_reset = false;
-        self.injected.clear();
-        self.polls.clear();
-    }
+    /// The direction of the callback.
+    pub(crate) direction: Direction,
 }
 
 impl StreamCx<'_> {
@@ -104,19 +62,59 @@ impl StreamCx<'_> {
         (&mut self.core.request, self.core.response.as_mut())
     }
 
-    /// The body that this filter holds in the direction of the callback.
-    pub fn held_body(&mut self) -> &mut Buffer {
-        &mut self.core.held
+    /// The request's trailers, made if there are none yet. Only the callback that sees the end of the body may do so, or
+    /// a filter that holds the end back; whoever comes later sees them behind the body.
+    pub fn add_request_trailers(&mut self) -> &mut Headers {
+        self.core.request_trailers.get_or_insert_default()
     }
 
-    /// Adds to the body that this filter holds; with a head that ended the stream, gives the message a body.
-    pub fn add_data(&mut self, data: Chunk) {
-        self.core.held.push(data);
+    /// The response's trailers, made if there are none yet, under the rule of [`Self::add_request_trailers`].
+    pub fn add_response_trailers(&mut self) -> &mut Headers {
+        self.core.response_trailers.get_or_insert_default()
     }
 
-    /// Sends a piece on from this filter, past what it holds but its head, which goes first.
+    /// The body that this filter holds in a direction: to be read, replaced or drained.
+    pub fn held_body(&mut self, direction: Direction) -> &mut Buffer {
+        self.core.held.of(direction)
+    }
+
+    /// Adds to the body that this filter holds in a direction. With a head that ended the stream, it gives the message a
+    /// body; with trailers, it goes before them; while nothing is held, it goes on behind what is at hand.
+    pub fn add_data(&mut self, direction: Direction, data: Chunk) {
+        self.core.held.of(direction).push(data);
+    }
+
+    /// Sends a piece on from this filter, past the body that it holds; a head that it holds goes first. After
+    /// `end_stream` the filter holds nothing any more.
     pub fn inject_data(&mut self, direction: Direction, data: Chunk, end_stream: bool) {
-        self.core.actions.injected.push_back((direction, Injected { data, end_stream }));
+        self.core.note_change(direction, 0, data.len());
+        self.core.actions.inject(self.chain, self.filter, direction, data, end_stream);
+    }
+
+    /// Whether filters have put more into a direction than its buffer limit and it has not left yet: whoever makes data
+    /// should wait. What is taken out of the direction earns its sender no credit until then.
+    pub fn is_above_watermark(&self, direction: Direction) -> bool {
+        self.core.is_above_watermark(direction)
+    }
+
+    /// Has `poll_resume` of this filter called once a direction has fallen below half of its limit again.
+    pub fn poll_when_drained(&mut self, direction: Direction) {
+        self.core.poll_when_drained(direction, self.chain, self.filter);
+    }
+
+    /// Bytes of body that may be held back, in each direction; zero is no limit.
+    pub fn buffer_limit(&self) -> usize {
+        self.core.configured_buffer_limit()
+    }
+
+    /// Changes [`Self::buffer_limit`] for this stream.
+    pub fn set_buffer_limit(&mut self, bytes: usize) {
+        self.core.set_buffer_limit(bytes);
+    }
+
+    /// Lets go of a direction once this callback is over, as [`Resume::Continue`](crate::Resume::Continue) does.
+    pub fn resume(&mut self, direction: Direction) {
+        self.core.actions.resume(self.chain, self.filter, direction);
     }
 
     /// Answers the request here. The first reply of a stream counts; after the response's head has gone, the stream is
@@ -200,14 +198,24 @@ impl StreamCx<'_> {
         self.core.http.worker()
     }
 
+    /// Makes calls of our own. What it returns is kept in the filter and polled in `poll_resume`.
+    pub fn client(&self) -> Client {
+        Client::new(&self.core.http)
+    }
+
     /// A future that is ready after `span`.
     pub fn sleep(&self, span: Duration) -> Sleep {
         self.core.http.sleep(span)
     }
 
+    /// The direction of the callback; of no meaning in those that have none.
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
     /// Has `poll_resume` of this filter called once this callback is over.
     pub fn poll_me(&mut self) {
-        self.core.actions.polls.push((self.chain, self.filter));
+        self.core.actions.poll(self.chain, self.filter);
     }
 
     /// How another stream can have `poll_resume` of this filter called.

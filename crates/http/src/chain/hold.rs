@@ -29,6 +29,8 @@ pub(super) struct Hold {
     pub(super) unseen: bool,
     pub(super) limit: Limit,
     pub(super) data: Buffer,
+    /// A piece of the body came, even if nothing of it is left: the end follows the head as an empty piece.
+    pub(super) has_body: bool,
     /// The end of the stream is here, behind the data.
     pub(super) end_stream: bool,
     pub(super) trailers: bool,
@@ -42,13 +44,16 @@ impl Hold {
             unseen: false,
             limit: Limit::Fail,
             data: Buffer::new(),
+            has_body: false,
             end_stream: false,
             trailers: false,
         }
     }
 
+    /// Puts a piece behind what is here.
     pub(super) fn add(&mut self, data: Chunk, end_stream: bool) {
         self.data.push(data);
+        self.has_body = true;
         self.end_stream |= end_stream;
     }
 }

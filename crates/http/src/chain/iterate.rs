@@ -3,11 +3,13 @@
 //! A walk starts at a position and ends at the terminal, at a filter that stops it, or where a callback interrupted
 //! the stream (local reply, reset): what was asked for is then carried out by the stream, not here.
 
-use nuncio_message::{Chunk, Headers};
+use std::rc::Rc;
 
-use super::hold::{Hold, Limit};
+use nuncio_message::{Buffer, Chunk, Headers};
+
+use super::hold::Limit;
 use super::plan::Callback;
-use super::{Chain, StreamCx, Terminal};
+use super::{Chain, Terminal};
 use crate::connection_manager::Core;
 use crate::filter::{DataStatus, Direction, HeadersStatus, LocalReply, TrailersStatus};
 
@@ -21,7 +23,7 @@ impl Chain {
         core: &mut Core,
         terminal: &mut T,
     ) {
-        let plan = std::rc::Rc::clone(&self.plan);
+        let plan = Rc::clone(&self.plan);
         for &position in plan.list(direction, Callback::Headers).iter().filter(|&&at| usize::from(at) >= from) {
             let position = usize::from(position);
             let status = self.call(direction, position, core, |filter, cx| match direction {
@@ -32,29 +34,30 @@ impl Chain {
             if core.is_interrupted() {
                 return;
             }
-            let is_stopped = match status {
-                HeadersStatus::Continue => false,
-                HeadersStatus::ContinueAndDontEndStream => {
-                    end_stream = false;
-                    false
-                }
+            match status {
+                HeadersStatus::Continue => {}
+                HeadersStatus::ContinueAndDontEndStream => end_stream = false,
                 HeadersStatus::StopIteration
                 | HeadersStatus::StopAllIterationAndBuffer
-                | HeadersStatus::StopAllIterationAndWatermark => true,
-            };
-            if is_stopped {
-                self.hold_head(direction, position, status, end_stream, core);
-                self.settle(direction, position, core, terminal);
+                | HeadersStatus::StopAllIterationAndWatermark => {
+                    self.hold_head(direction, position, status, end_stream, core);
+                    self.settle(direction, position, core, terminal);
+                    return;
+                }
+            }
+            let mut added = core.held.take(direction);
+            let ends = end_stream | self.take_injected(direction, position, &mut added, core);
+            let has_trailers = end_stream && core.has_trailers(direction);
+            if !added.is_empty() || has_trailers || ends != end_stream {
+                // What the filter added to a message without a body follows the head, and ends the stream.
+                let next = position + 1;
+                self.head(direction, next, false, core, terminal);
+                self.pieces(direction, next, added, ends && !has_trailers, core, terminal);
+                if has_trailers && !core.is_interrupted() {
+                    self.trailers(direction, next, core, terminal);
+                }
                 return;
             }
-            if !core.held.is_empty() {
-                // The filter added a body to a message that had none: it follows the head, and ends the stream.
-                let added = std::mem::take(&mut core.held);
-                self.head(direction, position + 1, false, core, terminal);
-                self.pieces(direction, position + 1, added, end_stream, core, terminal);
-                return;
-            }
-            self.settle(direction, position, core, terminal);
         }
         terminal.head(core, end_stream);
     }
@@ -65,7 +68,7 @@ impl Chain {
         direction: Direction,
         from: usize,
         mut data: Chunk,
-        end_stream: bool,
+        mut end_stream: bool,
         core: &mut Core,
         terminal: &mut T,
     ) {
@@ -74,49 +77,69 @@ impl Chain {
             return;
         }
         for position in from..self.filters.len() {
-            let is_held = self.holds_mut(direction).at(position).is_some();
-            let is_interested = self.is_interested(direction, position, Callback::Data);
-            if !is_held && !is_interested {
-                continue;
+            let (is_held, is_unseen) = self.holding(direction, position);
+            if is_unseen {
+                self.hold_unseen(direction, position, data, end_stream, core);
+                return;
             }
-            let is_unseen = self.holds_mut(direction).at(position).is_some_and(|hold| hold.unseen);
-            let status = if is_unseen || !is_interested {
-                DataStatus::StopIterationAndBuffer
-            } else {
+            let status = if self.is_interested(direction, position, Callback::Data) {
                 let before = data.len();
-                let status = self.call(direction, position, core, |filter, cx| match direction {
+                let status = self.call_with_piece(direction, position, core, |filter, cx| match direction {
                     Direction::Request => filter.request_data(cx, &mut data, end_stream),
                     Direction::Response => filter.response_data(cx, &mut data, end_stream),
                 });
-                core.note_shrunk(direction, before, data.len());
-                status.unwrap_or(DataStatus::Continue)
+                if status == Some(DataStatus::StopIterationNoBuffer) {
+                    // What the filter left of the piece goes nowhere.
+                    data = Chunk::empty();
+                }
+                core.note_change(direction, before, data.len());
+                core.account();
+                status
+            } else {
+                None
             };
+            if status.is_none() && !is_held {
+                continue;
+            }
             if core.is_interrupted() {
                 return;
             }
-            match status {
+            // Trailers that were not there with the end of the body are the filter's.
+            let has_trailers = end_stream && core.has_trailers(direction);
+            end_stream &= !has_trailers;
+            match status.unwrap_or(DataStatus::Continue) {
                 DataStatus::Continue => {
                     self.settle(direction, position, core, terminal);
                     self.let_go(direction, position, core, terminal);
                     if core.is_interrupted() {
                         return;
                     }
-                    if !core.held.is_empty() {
-                        // What the filter added goes behind the piece that it saw.
-                        let added = std::mem::take(&mut core.held);
-                        self.data(direction, position + 1, data, false, core, terminal);
-                        self.pieces(direction, position + 1, added, end_stream, core, terminal);
+                    let added = core.held.take(direction);
+                    if !added.is_empty() || has_trailers {
+                        let body = together(data, added);
+                        self.pieces(direction, position + 1, body, end_stream, core, terminal);
+                        if has_trailers && !core.is_interrupted() {
+                            self.trailers(direction, position + 1, core, terminal);
+                        }
                         return;
                     }
                 }
-                DataStatus::StopIterationAndBuffer | DataStatus::StopIterationAndWatermark => {
-                    self.hold_data(direction, position, status, data, end_stream, core);
+                DataStatus::StopIterationNoBuffer => {
+                    let body = core.held.take(direction);
+                    self.hold_data(direction, position, None, body, end_stream, core);
+                    self.hold_at(direction, position).trailers |= has_trailers;
                     self.settle(direction, position, core, terminal);
                     return;
                 }
-                DataStatus::StopIterationNoBuffer => {
-                    core.release_later(direction, data.len());
-                    self.hold_at(direction, position).end_stream |= end_stream;
+                status @ (DataStatus::StopIterationAndBuffer | DataStatus::StopIterationAndWatermark) => {
+                    let limit = match status {
+                        DataStatus::StopIterationAndWatermark => Limit::Wait,
+                        _ => Limit::Fail,
+                    };
+                    let mut body = core.held.take(direction);
+                    body.push(data);
+                    self.hold_data(direction, position, Some(limit), body, end_stream, core);
+                    self.hold_at(direction, position).trailers |= has_trailers;
                     self.settle(direction, position, core, terminal);
                     return;
                 }
@@ -134,25 +157,30 @@ impl Chain {
         terminal: &mut T,
     ) {
         for position in from..self.filters.len() {
-            let is_held = self.holds_mut(direction).at(position).is_some();
-            let is_interested = self.is_interested(direction, position, Callback::Trailers);
-            if !is_held && !is_interested {
-                continue;
+            let (is_held, is_unseen) = self.holding(direction, position);
+            if is_unseen {
+                self.hold_at(direction, position).trailers = true;
+                return;
             }
-            let is_unseen = self.holds_mut(direction).at(position).is_some_and(|hold| hold.unseen);
-            let status = if is_unseen || !is_interested {
-                TrailersStatus::StopIteration
-            } else {
-                let status = self.call(direction, position, core, |filter, cx| match direction {
+            let status = if self.is_interested(direction, position, Callback::Trailers) {
+                self.call(direction, position, core, |filter, cx| match direction {
                     Direction::Request => filter.request_trailers(cx),
                     Direction::Response => filter.response_trailers(cx),
-                });
-                status.unwrap_or(TrailersStatus::Continue)
+                })
+            } else {
+                None
             };
+            if status.is_none() && !is_held {
+                continue;
+            }
             if core.is_interrupted() {
                 return;
             }
-            if status == TrailersStatus::StopIteration {
+            let added = core.held.take(direction);
+            if status == Some(TrailersStatus::StopIteration) {
+                if !added.is_empty() {
+                    self.hold_data(direction, position, None, added, false, core);
+                }
                 self.hold_at(direction, position).trailers = true;
                 self.settle(direction, position, core, terminal);
                 return;
@@ -160,7 +188,6 @@ impl Chain {
             self.settle(direction, position, core, terminal);
             self.let_go(direction, position, core, terminal);
             // What the filter added goes before the trailers.
-            let added = std::mem::take(&mut core.held);
             self.pieces(direction, position + 1, added, false, core, terminal);
             if core.is_interrupted() {
                 return;
@@ -171,73 +198,59 @@ impl Chain {
 
     /// Takes a 1xx response through the filters that look at response heads; nobody can stop it.
     pub(crate) fn informational(&mut self, headers: &mut Headers, core: &mut Core) {
-        let plan = std::rc::Rc::clone(&self.plan);
+        let plan = Rc::clone(&self.plan);
         for &position in plan.list(Direction::Response, Callback::Headers) {
-            self.call(Direction::Response, usize::from(position), core, |filter, cx| {
-                filter.response_informational(cx, headers);
-            });
+            let index = self.index(Direction::Response, usize::from(position)) as u8;
+            self.notify(index, core, |filter, cx| filter.response_informational(cx, headers));
         }
     }
 
     /// Tells the filters of a local reply before it runs through them.
     pub(crate) fn announce(&mut self, reply: &LocalReply, core: &mut Core) {
-        let plan = std::rc::Rc::clone(&self.plan);
+        let plan = Rc::clone(&self.plan);
         for &index in plan.lifecycle() {
-            self.call(Direction::Request, usize::from(index), core, |filter, cx| filter.local_reply(cx, reply));
+            self.notify(index, core, |filter, cx| filter.local_reply(cx, reply));
         }
     }
 
     /// Tells the filters that the stream is over, and drops them.
     pub(crate) fn complete(&mut self, core: &mut Core) {
-        let plan = std::rc::Rc::clone(&self.plan);
+        let plan = Rc::clone(&self.plan);
         for &index in plan.lifecycle() {
-            self.call(Direction::Request, usize::from(index), core, |filter, cx| filter.complete(cx));
+            self.notify(index, core, |filter, cx| filter.complete(cx));
         }
         self.clear();
     }
 
-    /// Appends pieces that a filter made, in order; the last one ends the stream if `end_stream`.
+    /// Appends pieces that a filter made, in order; the last one ends the stream if `end_stream`, an empty one if there
+    /// are none.
     pub(super) fn pieces<T: Terminal>(
         &mut self,
         direction: Direction,
         from: usize,
-        mut body: nuncio_message::Buffer,
+        mut body: Buffer,
         end_stream: bool,
         core: &mut Core,
         terminal: &mut T,
     ) {
-        while let Some(piece) = body.pop() {
+        if body.is_empty() && end_stream && !core.is_interrupted() {
+            self.data(direction, from, Chunk::empty(), true, core, terminal);
+            return;
+        }
+        while !core.is_interrupted()
+            && let Some(piece) = body.pop()
+        {
             let is_last = end_stream && body.is_empty();
             self.data(direction, from, piece, is_last, core, terminal);
-            if core.is_interrupted() {
-                return;
-            }
         }
     }
 
-    /// Calls one filter; `None` when it has no instance on this stream.
-    pub(super) fn call<R>(
-        &mut self,
-        direction: Direction,
-        position: usize,
-        core: &mut Core,
-        callback: impl FnOnce(&mut dyn crate::filter::HttpFilter, &mut StreamCx<'_>) -> R,
-    ) -> Option<R> {
-        let index = self.index(direction, position);
-        let id = self.id;
-        // While it is called, the filter sees the body that it holds.
-        let mut hold = self.holds_mut(direction).at(position);
-        if let Some(hold) = &mut hold {
-            std::mem::swap(&mut hold.data, &mut core.held);
+    /// Whether the filter at `position` holds the direction, and whether it wants to see nothing of it meanwhile.
+    fn holding(&mut self, direction: Direction, position: usize) -> (bool, bool) {
+        match self.holds_mut(direction).at(position) {
+            Some(hold) => (true, hold.unseen),
+            None => (false, false),
         }
-        let result = match self.filters.get_mut(index) {
-            Some(Some(filter)) => Some(callback(&mut **filter, &mut StreamCx { core, filter: index as u8, chain: id })),
-            _ => None,
-        };
-        if let Some(hold) = self.holds_mut(direction).at(position) {
-            std::mem::swap(&mut hold.data, &mut core.held);
-        }
-        result
     }
 
     fn is_interested(&self, direction: Direction, position: usize, callback: Callback) -> bool {
@@ -252,43 +265,52 @@ impl Chain {
         end_stream: bool,
         core: &mut Core,
     ) {
-        let added = std::mem::take(&mut core.held);
-        let hold = self.hold_at(direction, position);
-        hold.head = true;
-        hold.end_stream = end_stream;
-        hold.data = added;
-        hold.unseen = status != HeadersStatus::StopIteration;
-        hold.limit = match status {
+        let limit = match status {
             HeadersStatus::StopAllIterationAndWatermark => Limit::Wait,
             _ => Limit::Fail,
         };
+        let added = core.held.take(direction);
+        let hold = self.hold_at(direction, position);
+        hold.head = true;
+        hold.end_stream = end_stream;
+        hold.unseen = status != HeadersStatus::StopIteration;
+        hold.limit = limit;
+        if !added.is_empty() {
+            self.hold_data(direction, position, None, added, false, core);
+        }
     }
 
+    fn hold_unseen(&mut self, direction: Direction, position: usize, data: Chunk, end_stream: bool, core: &mut Core) {
+        let mut body = Buffer::new();
+        body.push(data);
+        self.hold_data(direction, position, None, body, end_stream, core);
+    }
+
+    /// Puts pieces behind what the filter holds. `limit`: what happens above the buffer limit, from now on.
     fn hold_data(
         &mut self,
         direction: Direction,
         position: usize,
-        status: DataStatus,
-        data: Chunk,
+        limit: Option<Limit>,
+        mut body: Buffer,
         end_stream: bool,
         core: &mut Core,
     ) {
         let hold = self.hold_at(direction, position);
-        hold.add(data, end_stream);
-        if status == DataStatus::StopIterationAndWatermark {
-            hold.limit = Limit::Wait;
-        }
+        hold.add(Chunk::empty(), end_stream);
+        hold.data.append(&mut body);
+        hold.limit = limit.unwrap_or(hold.limit);
         let (limit, bytes) = (hold.limit, hold.data.len());
         if limit == Limit::Fail && bytes > core.buffer_limit() {
-            core.overflow(direction);
+            core.overflow(direction, self.id);
         }
     }
+}
 
-    fn hold_at(&mut self, direction: Direction, position: usize) -> &mut Hold {
-        let holds = self.holds_mut(direction);
-        if holds.at(position).is_none() {
-            return holds.add(Hold::new(position));
-        }
-        holds.at(position).expect("looked up just before")
-    }
+/// A piece and what follows it.
+fn together(data: Chunk, mut rest: Buffer) -> Buffer {
+    let mut body = Buffer::new();
+    body.push(data);
+    body.append(&mut rest);
+    body
 }

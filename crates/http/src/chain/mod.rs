@@ -3,20 +3,23 @@
 //! Before: the connection manager made the request fit for filters. Next: the router (request), or the downstream
 //! codec (response). `iterate.rs` walks the filters, `hold.rs` keeps what a filter has stopped, `resume.rs` goes on.
 
+mod actions;
+mod call;
 mod cx;
 mod hold;
 mod iterate;
 mod plan;
 mod resume;
 
+use std::rc::Rc;
+
 use nuncio_message::Chunk;
 
+pub(crate) use actions::{Action, Actions, Injected, Response};
+pub(crate) use call::Held;
 pub use cx::StreamCx;
-pub(crate) use cx::{Actions, Response};
 use hold::Holds;
 pub(crate) use plan::Plan;
-
-use std::rc::Rc;
 
 use crate::connection_manager::Core;
 use crate::filter::{Direction, HttpFilter};
@@ -109,9 +112,10 @@ impl Chain {
         self.holds(direction).is_empty() && !self.plan.looks_at_data(direction)
     }
 
-    /// Drops what the request direction holds: after a local reply nothing goes upstream any more.
-    pub(crate) fn abandon_request(&mut self) {
-        self.request.clear();
+    /// Drops what a direction holds: after a local reply nothing of the request goes upstream any more, and nothing of
+    /// another response downstream.
+    pub(crate) fn abandon(&mut self, direction: Direction) {
+        self.holds_mut(direction).clear();
     }
 
     fn holds(&self, direction: Direction) -> &Holds {

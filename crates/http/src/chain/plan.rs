@@ -1,5 +1,7 @@
 //! Which filters have which callback, worked out once per configuration and worker.
 
+use std::rc::Rc;
+
 use crate::filter::{ChainFilter, Direction, FactoryContext, FilterLocal, Interest};
 
 /// A chain's factories on this worker, and an index list for each callback. Owner: the worker.
@@ -63,6 +65,11 @@ impl Plan {
             list.reverse();
         }
         plan
+    }
+
+    /// As [`Self::build`] for the filters of attempts, if any are configured.
+    pub(crate) fn build_upstream(filters: Option<&[ChainFilter]>, cx: &FactoryContext<'_>) -> Option<Rc<Self>> {
+        filters.map(|filters| Rc::new(Self::build(filters, cx)))
     }
 
     pub(super) fn filters(&self) -> &[Planned] {

@@ -21,7 +21,7 @@ use super::client_address::{ClientRules, InternalAddresses};
 use super::codec_options::{CommonOptions, codec_options_http1, codec_options_http2, only_true};
 use super::host_rules::{HostRules, StripPort};
 use super::path_rules::{EscapedSlashes, PathRules};
-use crate::filter::{ChainFilter, FilterFactory, PerRoute};
+use crate::filter::{ChainFilter, FilterParser, PerRoute};
 use crate::route::{ParseContext as RouteContext, Table};
 use crate::router::config::RouterOptions;
 
@@ -42,6 +42,8 @@ pub struct ConnectionManager {
     pub routes: Arc<Table>,
     /// `http_filters` in order, without the router.
     pub filters: Vec<ChainFilter>,
+    /// The router's `upstream_http_filters` without the codec, for clusters that have no filters of their own.
+    pub upstream_filters: Option<Vec<ChainFilter>>,
     /// `server_name`, `envoy` by default.
     pub server_name: String,
     /// `server_header_transformation`
@@ -161,7 +163,7 @@ pub struct ParseContext<'a> {
     /// Whether the configuration has a cluster of this name, for `validate_clusters`.
     pub has_cluster: &'a dyn Fn(&str) -> bool,
     /// The factory of a filter, given the filter's name and configuration.
-    pub filter: &'a dyn Fn(&str, &AnyConfig, &At<'_>) -> Result<Arc<dyn FilterFactory>, Invalid>,
+    pub filter: &'a FilterParser<'a>,
     /// What a route says to the filter of this name; `None` when filters of that type have no configuration for routes.
     pub per_route: &'a dyn Fn(&str, &prost_types::Any, &At<'_>) -> Result<Option<PerRoute>, Invalid>,
     /// The bytes of a data source that is not inline.
@@ -348,7 +350,7 @@ impl ConnectionManager {
         f.without_effect("http3_protocol_options", http3_protocol_options, "HTTP/3 is not served");
 
         f.finish(|| {
-            let ((filters, router), common) = (filters.take(), common.take());
+            let (Filters { filters, router, upstream_filters }, common) = (filters.take(), common.take());
             let (mut http1, mut http2) = (http1.take(), http2.take());
             let stream_idle_timeout = stream_idle_timeout.take();
             let flush_timeout = flush_timeout.take().unwrap_or(stream_idle_timeout);
@@ -364,6 +366,7 @@ impl ConnectionManager {
                 routes: routes.take(),
                 filters,
                 router,
+                upstream_filters,
                 server_name: if server_name.is_empty() { "envoy".to_owned() } else { server_name },
                 server_header: server_header.take(),
                 stream_idle_timeout,
@@ -512,19 +515,22 @@ fn parse_routes(proto: RouteConfiguration, at: &At<'_>, cx: &ParseContext<'_>) -
     f.finish(|| Arc::new(table))
 }
 
+/// `http_filters`, and those of the router in it.
+struct Filters {
+    filters: Vec<ChainFilter>,
+    router: RouterOptions,
+    upstream_filters: Option<Vec<ChainFilter>>,
+}
+
 /// One of `http_filters`.
 enum Filter {
-    Router { name: String, options: RouterOptions },
+    Router { name: String, options: RouterOptions, upstream_filters: Option<Vec<ChainFilter>> },
     Other(ChainFilter),
 }
 
 impl Filter {
     /// Parses `http_filters`: some filters, then the router.
-    fn parse_list(
-        protos: Vec<pb::HttpFilter>,
-        at: &At<'_>,
-        cx: &ParseContext<'_>,
-    ) -> Result<(Vec<ChainFilter>, RouterOptions), Invalid> {
+    fn parse_list(protos: Vec<pb::HttpFilter>, at: &At<'_>, cx: &ParseContext<'_>) -> Result<Filters, Invalid> {
         let mut failed = None;
         let mut chain = Vec::new();
         let mut router = None;
@@ -538,7 +544,7 @@ impl Filter {
                          in a http filter chain."
                     )));
                 }
-                Ok(Self::Router { options, .. }) => router = Some(options),
+                Ok(Self::Router { options, upstream_filters, .. }) => router = Some((options, upstream_filters)),
                 Ok(Self::Other(filter)) => chain.push(filter),
                 Err(invalid) => failed = Some(invalid),
             }
@@ -546,7 +552,7 @@ impl Filter {
         match (failed, router) {
             // What is invalid may have been the router: its own error says enough.
             (Some(invalid), _) => Err(invalid),
-            (None, Some(options)) => Ok((chain, options)),
+            (None, Some((router, upstream_filters))) => Ok(Filters { filters: chain, router, upstream_filters }),
             (None, None) => Err(at.error(code::NOT_IMPLEMENTED, "no terminal router filter")),
         }
     }
@@ -567,8 +573,8 @@ impl Filter {
                         "Error: the last (terminal) filter ({name}) in the chain cannot be disabled by default."
                     )));
                 }
-                let options = RouterOptions::parse(config.decode(at)?, at)?;
-                Ok(Self::Router { name: name.clone(), options })
+                let (options, upstream_filters) = RouterOptions::parse(config.decode(at)?, at, cx.filter)?;
+                Ok(Self::Router { name: name.clone(), options, upstream_filters })
             }),
             Some(pb::http_filter::ConfigType::ConfigDiscovery(_)) => {
                 f.keep(Err(at.field("config_discovery").not_implemented("'config_discovery'")))

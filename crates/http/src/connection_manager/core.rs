@@ -6,13 +6,15 @@ use std::task::Waker;
 use std::time::Duration;
 
 use nuncio_codec::{ErrorCode, Protocol, ResetCause, StreamId};
-use nuncio_message::{Buffer, HeaderMapKind, Headers, Tick};
+use nuncio_message::{HeaderMapKind, Headers, Tick};
 use nuncio_telemetry::formatter::{Inputs, LogType};
 use nuncio_telemetry::{AccessLogs, Moment, ResponseFlag, StreamInfo};
 
+use super::flow::Flow;
 use super::timeouts::Deadlines;
-use super::{Connection, Deadline, Manager};
-use crate::chain::{Actions, ChainId};
+use super::{Connection, Deadline, Frame, Manager};
+use crate::chain::{Actions, ChainId, Held};
+use crate::client::Exchange;
 use crate::filter::{Direction, LocalReply, PerRoute};
 use crate::header_mutation::Subject;
 use crate::http_worker::HttpWorker;
@@ -24,8 +26,21 @@ use crate::wake::FilterKey;
 pub(crate) enum Source {
     /// A downstream connection.
     Connection { connection: Rc<Connection>, id: StreamId },
+    /// A call of our own.
+    Call(Rc<Exchange>),
     /// Nowhere: the stream is between two uses.
     None,
+}
+
+/// How far the response is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    /// Nothing of it has met the filters.
+    Waiting,
+    /// Its head is with the filters: a local reply must not run through them once more.
+    Filtering,
+    /// Its head has gone to the downstream codec: it can only be cut off.
+    Started,
 }
 
 enum RouteState {
@@ -44,8 +59,8 @@ pub(crate) struct Core {
     pub(crate) request_trailers: Option<Headers>,
     pub(crate) response: Option<Headers>,
     pub(crate) response_trailers: Option<Headers>,
-    /// The body that the filter which is being called holds; empty between callbacks.
-    pub(crate) held: Buffer,
+    /// The bodies that the filter which is being called holds; empty between callbacks.
+    pub(crate) held: Held,
     pub(crate) actions: Actions,
     pub(crate) deadlines: Deadlines,
     route: RouteState,
@@ -58,9 +73,17 @@ pub(crate) struct Core {
     pub(crate) is_head_request: bool,
     /// Filters or the route have had the request's head in their hands: it may not be fit to be sent any more.
     pub(crate) is_request_changed: bool,
-    /// The response's head has gone to the downstream codec.
-    is_response_started: bool,
+    /// A local reply has ended the request direction: what still comes of the request goes nowhere.
+    pub(crate) is_request_refused: bool,
+    pub(crate) stage: Stage,
     is_over: bool,
+    flows: [Flow; 2],
+    /// Filters that are to be polled when a direction is below its watermark again.
+    drained: Vec<(Direction, ChainId, u8)>,
+    /// Credit for response bytes that filters took, to be given back at the end of this event.
+    response_credit: u32,
+    /// Bytes of body that filters may hold back; zero is no limit.
+    buffer_limit: usize,
 }
 
 impl Core {
@@ -75,7 +98,7 @@ impl Core {
             request_trailers: None,
             response: None,
             response_trailers: None,
-            held: Buffer::new(),
+            held: Held::default(),
             actions: Actions::default(),
             deadlines: Deadlines::default(),
             route: RouteState::NotAsked,
@@ -84,8 +107,13 @@ impl Core {
             is_request_broken: false,
             is_head_request: false,
             is_request_changed: false,
-            is_response_started: false,
+            is_request_refused: false,
+            stage: Stage::Waiting,
             is_over: false,
+            flows: Default::default(),
+            drained: Vec::new(),
+            response_credit: 0,
+            buffer_limit: 0,
         }
     }
 
@@ -102,6 +130,7 @@ impl Core {
     pub(crate) fn start(&mut self) {
         let clock = self.http.worker().clock();
         let now = clock.now();
+        self.buffer_limit = self.manager.config.buffer_limit_bytes;
         self.info.start_micros = clock.wall_micros();
         self.info.timing.mark(Moment::DownstreamReceiveBegin, now);
         if let Source::Connection { connection, .. } = &self.source {
@@ -140,7 +169,11 @@ impl Core {
             let protocol = connection.peek(nuncio_codec::Codec::protocol);
             self.info.protocol = Some(protocol);
             match protocol {
-                Protocol::Http2 => self.manager.stats.downstream_rq_http2_total.inc(),
+                Protocol::Http2 => {
+                    // As in Envoy, an HTTP/2 stream may hold what its window lets in.
+                    self.buffer_limit = self.manager.config.http2.initial_stream_window_size as usize;
+                    self.manager.stats.downstream_rq_http2_total.inc();
+                }
                 Protocol::Http10 | Protocol::Http11 => self.manager.stats.downstream_rq_http1_total.inc(),
             }
         }
@@ -186,7 +219,7 @@ impl Core {
             _ => self.manager.stats.downstream_rq_rx_reset.inc(),
         }
         self.info.flags.set(flag);
-        if self.info.response_code_details.is_none() || !self.is_response_started {
+        if self.info.response_code_details.is_none() || self.stage != Stage::Started {
             self.info.response_code_details = Some(Cow::Borrowed(details));
         }
         self.source = match std::mem::replace(&mut self.source, Source::None) {
@@ -196,8 +229,26 @@ impl Core {
                 connection.release(id, std::mem::take(&mut self.unreleased));
                 Source::None
             }
-            Source::None => Source::None,
+            Source::Call(_) | Source::None => Source::None,
         };
+    }
+
+    /// A frame that comes after the request direction has ended: only what it says about the request's end counts.
+    pub(crate) fn discard_request(&mut self, frame: &Frame) {
+        match frame {
+            Frame::Data { data, end_stream } => {
+                self.note_request_data(data.len(), *end_stream);
+                self.release_request(data.len() as u32);
+            }
+            Frame::Trailers(_) => self.note_request_end(),
+            Frame::Head { .. } | Frame::Informational(_) => {}
+        }
+    }
+
+    /// A reply of our own ends the request direction.
+    pub(crate) fn refuse_request(&mut self) {
+        self.is_request_refused = true;
+        self.actions.drop_request();
     }
 
     // Credit.
@@ -209,42 +260,100 @@ impl Core {
             return;
         }
         self.unreleased -= bytes;
-        if let Source::Connection { connection, id } = &self.source {
-            connection.release(*id, bytes);
+        match &self.source {
+            Source::Connection { connection, id } => connection.release(*id, bytes),
+            Source::Call(exchange) => exchange.left(bytes),
+            Source::None => {}
         }
     }
 
-    /// Bytes were taken by a filter and will not reach the other side.
-    pub(crate) fn release_later(&mut self, direction: Direction, bytes: usize) {
-        match direction {
-            Direction::Request => self.release_request(bytes as u32),
-            Direction::Response => self.http.post_left(self.key, direction, bytes as u32),
+    /// A callback changed the number of bytes under way.
+    pub(crate) fn note_change(&mut self, direction: Direction, before: usize, after: usize) {
+        if before != after {
+            self.flow(direction).note(before, after);
         }
     }
 
-    /// A filter made a piece smaller.
-    pub(crate) fn note_shrunk(&mut self, direction: Direction, before: usize, after: usize) {
-        if after < before {
-            self.release_later(direction, before - after);
+    /// The callback is over: bytes that it took earn credit.
+    pub(crate) fn account(&mut self) {
+        let limit = self.buffer_limit();
+        let request = self.flow(Direction::Request).settle(limit);
+        self.release_request(request);
+        self.response_credit += self.flow(Direction::Response).settle(limit);
+    }
+
+    /// Bytes have reached the socket of the other side: the credit that is due.
+    pub(crate) fn credit_for_left(&mut self, direction: Direction, bytes: u32) -> u32 {
+        let limit = self.buffer_limit();
+        let due = self.flow(direction).left(bytes, limit);
+        if !self.drained.is_empty() && !self.flow(direction).is_above(limit / 2) {
+            self.wake_drained(direction);
         }
+        due
+    }
+
+    fn wake_drained(&mut self, direction: Direction) {
+        for (_, chain, filter) in self.drained.extract_if(.., |(it, _, _)| *it == direction).collect::<Vec<_>>() {
+            self.filter_waker(chain, filter).wake();
+        }
+    }
+
+    pub(crate) fn poll_when_drained(&mut self, direction: Direction, chain: ChainId, filter: u8) {
+        if !self.drained.contains(&(direction, chain, filter)) {
+            self.drained.push((direction, chain, filter));
+        }
+    }
+
+    /// Credit for response bytes that filters took since the last call.
+    pub(crate) fn take_response_credit(&mut self) -> u32 {
+        std::mem::take(&mut self.response_credit)
+    }
+
+    pub(crate) fn is_above_watermark(&self, direction: Direction) -> bool {
+        self.flows[direction as usize].is_above(self.buffer_limit())
+    }
+
+    fn flow(&mut self, direction: Direction) -> &mut Flow {
+        &mut self.flows[direction as usize]
     }
 
     /// Bytes that may be held back in a direction.
     pub(crate) fn buffer_limit(&self) -> usize {
-        self.manager.config.buffer_limit_bytes
+        if self.buffer_limit == 0 { usize::MAX } else { self.buffer_limit }
     }
 
-    /// A filter held back more than it may.
-    pub(crate) fn overflow(&mut self, direction: Direction) {
+    pub(crate) fn configured_buffer_limit(&self) -> usize {
+        self.buffer_limit
+    }
+
+    pub(crate) fn set_buffer_limit(&mut self, bytes: usize) {
+        self.buffer_limit = bytes;
+    }
+
+    /// A filter of `chain` held back more than it may. Envoy counts this for the connection manager's filters only.
+    pub(crate) fn overflow(&mut self, direction: Direction, chain: ChainId) {
+        let is_counted = chain == ChainId::Downstream;
         match direction {
             Direction::Request => {
-                self.manager.stats.downstream_rq_too_large.inc();
+                if is_counted {
+                    self.manager.stats.downstream_rq_too_large.inc();
+                }
                 self.reply(LocalReply::new(413, "Payload Too Large", "request_payload_too_large"));
             }
             Direction::Response => {
-                self.manager.stats.rs_too_large.inc();
+                if is_counted {
+                    self.manager.stats.rs_too_large.inc();
+                }
                 self.reply(LocalReply::new(500, "Internal Server Error", "response_payload_too_large"));
             }
+        }
+    }
+
+    /// Whether there are trailers in a direction, received or added.
+    pub(crate) fn has_trailers(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Request => self.request_trailers.is_some(),
+            Direction::Response => self.response_trailers.is_some(),
         }
     }
 
@@ -279,7 +388,17 @@ impl Core {
         }
     }
 
+    /// Whether the request is a call of our own.
+    pub(crate) fn is_call(&self) -> bool {
+        matches!(self.source, Source::Call(_))
+    }
+
     // The route.
+
+    /// A call brings its route with it.
+    pub(crate) fn set_route(&mut self, route: RouteRef) {
+        self.route = RouteState::Found(route);
+    }
 
     pub(crate) fn clear_route(&mut self) {
         self.route = RouteState::NotAsked;
@@ -386,18 +505,6 @@ impl Core {
 
     // The response.
 
-    pub(crate) fn note_response_data(&mut self, bytes: usize) {
-        let _ = bytes;
-    }
-
-    pub(crate) fn is_response_started(&self) -> bool {
-        self.is_response_started
-    }
-
-    pub(crate) fn mark_response_started(&mut self) {
-        self.is_response_started = true;
-    }
-
     pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
@@ -415,6 +522,7 @@ impl Core {
                 connection.reset(id, ErrorCode::INTERNAL_ERROR);
                 connection.after_stream(true);
             }
+            Source::Call(exchange) => exchange.end(&self.info.response_code_details),
             Source::None => {}
         }
         self.end();
@@ -449,13 +557,17 @@ impl Core {
     /// Forgets everything of this stream; memory is kept for the next.
     pub(crate) fn clear(&mut self) {
         let unreleased = std::mem::take(&mut self.unreleased);
-        if let Source::Connection { connection, id } = std::mem::replace(&mut self.source, Source::None) {
-            if unreleased > 0 {
-                connection.release(id, unreleased);
+        match std::mem::replace(&mut self.source, Source::None) {
+            Source::Connection { connection, id } => {
+                if unreleased > 0 {
+                    connection.release(id, unreleased);
+                }
+                connection.detach(id);
+                let is_broken = !self.is_request_complete || self.is_request_broken;
+                connection.after_stream(is_broken);
             }
-            connection.detach(id);
-            let is_broken = !self.is_request_complete || self.is_request_broken;
-            connection.after_stream(is_broken);
+            Source::Call(exchange) => exchange.end(&self.info.response_code_details),
+            Source::None => {}
         }
         self.info.reset();
         self.request = Headers::new();
@@ -470,7 +582,11 @@ impl Core {
         self.is_request_broken = false;
         self.is_head_request = false;
         self.is_request_changed = false;
-        self.is_response_started = false;
+        self.is_request_refused = false;
+        self.stage = Stage::Waiting;
         self.is_over = false;
+        self.flows = Default::default();
+        self.drained.clear();
+        self.response_credit = 0;
     }
 }

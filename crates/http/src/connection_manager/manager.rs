@@ -25,6 +25,8 @@ pub struct Manager {
     pub(crate) plan: Rc<Plan>,
     pub(crate) access_logs: Arc<AccessLogs>,
     listener: ListenerInfo,
+    /// The router's filters for attempts on clusters that have none.
+    pub(crate) upstream_plan: Option<Rc<Plan>>,
     http1: Rc<nuncio_codec::http1::Options>,
     http2: Rc<nuncio_codec::http2::Options>,
 }
@@ -52,13 +54,16 @@ impl Manager {
         let worker = http.worker().index();
         let scope = root.scope(&format!("http.{}.", config.stat_prefix));
         let counts = Counts::new(&config.stat_prefix, config.is_internal, root, &listener.scope, worker);
-        let plan = Plan::build(&config.filters, &FactoryContext { worker: http.worker(), scope: &scope });
+        let cx = FactoryContext { worker: http.worker(), scope: &scope };
+        let plan = Plan::build(&config.filters, &cx);
+        let upstream_plan = Plan::build_upstream(config.upstream_filters.as_deref(), &cx);
         Rc::new(Self {
             stats: (*counts.manager).clone(),
             counts,
             listener,
             plan: Rc::new(plan),
             access_logs: Arc::clone(access_logs),
+            upstream_plan,
             http1: Rc::new(config.http1.clone()),
             http2: Rc::new(config.http2.clone()),
             config: Arc::clone(config),

@@ -9,8 +9,9 @@ use nuncio_telemetry::Moment;
 
 use super::config::ServerHeader;
 use super::drain::Drain;
-use super::{Core, Source};
+use super::{Core, Source, Stage};
 use crate::chain::Terminal;
+use crate::client::CallEvent;
 use crate::filter::LocalReply;
 use crate::local_reply;
 use crate::sanitize_hop_by_hop;
@@ -22,7 +23,7 @@ impl Terminal for ToDownstream {
     fn head(&mut self, core: &mut Core, end_stream: bool) {
         match core.response.take() {
             Some(headers) if headers.has(HeaderId::STATUS) => send_head(headers, end_stream, core),
-            Some(_) => self.without_status(core),
+            Some(headers) => without_status(headers, core),
             None => {}
         }
     }
@@ -34,6 +35,7 @@ impl Terminal for ToDownstream {
         core.info.bytes_sent += data.len() as u64;
         match &core.source {
             Source::Connection { connection, id } => connection.send_data(*id, data, end_stream),
+            Source::Call(exchange) => exchange.push(CallEvent::Data { data, end_stream }),
             Source::None => {}
         }
         if end_stream {
@@ -46,8 +48,14 @@ impl Terminal for ToDownstream {
             return;
         }
         let Some(trailers) = core.response_trailers.take() else { return };
+        if trailers.is_empty() {
+            // Envoy: filters removed them all, so that the body ends by itself.
+            self.data(core, Chunk::empty(), true);
+            return;
+        }
         match &core.source {
             Source::Connection { connection, id } => connection.send_trailers(*id, &trailers),
+            Source::Call(exchange) => exchange.push(CallEvent::Trailers(trailers.clone())),
             Source::None => {}
         }
         core.response_trailers = Some(trailers);
@@ -55,30 +63,24 @@ impl Terminal for ToDownstream {
     }
 }
 
-impl ToDownstream {
-    /// Filters have taken the status away. The answer to that does not go through them again.
-    fn without_status(&mut self, core: &mut Core) {
-        let text = "missing required header: :status";
-        let mut reply = LocalReply::new(502, text, "");
-        reply.details = Cow::Owned(local_reply::details("filter_removed_required_response_headers", text));
-        let body = local_reply::prepare(reply, core);
-        if let Some(headers) = core.response.take() {
-            send_head(headers, body.is_empty(), core);
-        }
-        if !body.is_empty() {
-            self.data(core, body, true);
-        }
-    }
+/// Filters have taken the status away. The answer to that does not go through them again.
+fn without_status(headers: Headers, core: &mut Core) {
+    core.response = Some(headers);
+    let text = "missing required header: :status";
+    let mut reply = LocalReply::new(502, text, "");
+    reply.details = Cow::Owned(local_reply::details("filter_removed_required_response_headers", text));
+    core.reply(reply);
 }
 
 fn send_head(mut headers: Headers, end_stream: bool, core: &mut Core) {
     finish_head(&mut headers, core);
     let end_stream = end_stream || core.is_head_request;
-    core.mark_response_started();
+    core.stage = Stage::Started;
     let now = core.now();
     core.info.timing.mark(Moment::DownstreamSendBegin, now);
     match &core.source {
         Source::Connection { connection, id } => connection.send_head(*id, &headers, end_stream),
+        Source::Call(exchange) => exchange.push(CallEvent::Head { headers: headers.clone(), end_stream }),
         Source::None => {}
     }
     core.response = Some(headers);

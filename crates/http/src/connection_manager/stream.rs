@@ -16,8 +16,8 @@ use nuncio_message::{Chunk, Headers, Tick};
 use nuncio_telemetry::{Moment, ResponseFlag};
 
 use super::respond::ToDownstream;
-use super::{Connection, Core, Deadline, Manager, Source, sanitize};
-use crate::chain::{Chain, ChainId, Response};
+use super::{Connection, Core, Deadline, Manager, Source, Stage, sanitize};
+use crate::chain::{Action, Chain, ChainId, Injected, Response, Terminal};
 use crate::filter::{Direction, LocalReply};
 use crate::http_worker::HttpWorker;
 use crate::local_reply;
@@ -30,6 +30,17 @@ pub(crate) enum Frame {
     Informational(Headers),
     Data { data: Chunk, end_stream: bool },
     Trailers(Headers),
+}
+
+impl Frame {
+    /// Whether nothing of the message follows it.
+    pub(crate) fn is_last(&self) -> bool {
+        match self {
+            Self::Head { end_stream, .. } | Self::Data { end_stream, .. } => *end_stream,
+            Self::Informational(_) => false,
+            Self::Trailers(_) => true,
+        }
+    }
 }
 
 /// What can happen to a stream.
@@ -94,7 +105,7 @@ impl Stream {
             // Both directions at once: a response may start, or end, first.
             Event::Downstream(frame) => self.decode(frame),
             Event::Upstream(frame) => self.encode(frame),
-            Event::Resumed(chain, filter) => self.resume(chain, filter),
+            Event::Resumed(chain, filter) => self.poll(chain, filter),
             Event::PoolReady(attempt, result) => self.pool_ready(attempt, result),
             Event::Deadline => self.time_out(),
             Event::Rejected(rejection) => self.reject(&rejection),
@@ -112,11 +123,18 @@ impl Stream {
         if self.core.is_over() {
             return;
         }
+        if self.core.is_request_refused {
+            self.core.discard_request(&frame);
+            return;
+        }
         match frame {
             Frame::Head { headers, end_stream } => {
                 self.core.request = headers;
                 self.core.note_request_head(end_stream);
-                if let Err(reply) = sanitize::request(&mut self.core) {
+                // Our own calls are fit as they are.
+                if !self.core.is_call()
+                    && let Err(reply) = sanitize::request(&mut self.core)
+                {
                     if reply.status == 400 {
                         // Envoy takes it for a messaging error, after which HTTP/1 is not to be trusted.
                         self.core.distrust_connection();
@@ -128,19 +146,14 @@ impl Stream {
                 self.chain.head(Direction::Request, 0, end_stream, &mut self.core, &mut self.router);
             }
             Frame::Data { data, end_stream } => {
-                self.core.note_request_data(data.len(), end_stream);
-                let is_plain = self.router.is_http1() && self.chain.is_transparent(Direction::Request);
+                let is_plain = self.router.is_http1()
+                    && !self.router.has_filters()
+                    && self.chain.is_transparent(Direction::Request);
                 let ends_apart = end_stream && !data.is_empty() && self.core.is_http1() && !is_plain;
-                self.chain.data(
-                    Direction::Request,
-                    0,
-                    data,
-                    end_stream && !ends_apart,
-                    &mut self.core,
-                    &mut self.router,
-                );
+                self.decode_data(data, end_stream && !ends_apart);
+                // A reply to the piece comes before the end: to HTTP/1 that is the end of the connection, as in Envoy.
                 if ends_apart && !self.core.is_interrupted() {
-                    self.chain.data(Direction::Request, 0, Chunk::empty(), true, &mut self.core, &mut self.router);
+                    self.decode_data(Chunk::empty(), true);
                 }
             }
             Frame::Trailers(trailers) => {
@@ -152,10 +165,42 @@ impl Stream {
         }
     }
 
+    fn decode_data(&mut self, data: Chunk, end_stream: bool) {
+        let (chain, core) = (&mut self.chain, &mut self.core);
+        core.note_request_data(data.len(), end_stream);
+        chain.data(Direction::Request, 0, data, end_stream, core, &mut self.router);
+    }
+
     /// A frame of the response goes through the router, and the filters in reverse, to the downstream codec.
     fn encode(&mut self, frame: Frame) {
-        let is_http1 = self.router.is_http1();
-        let Some(frame) = self.router.response(frame, &mut self.core) else { return };
+        if let Frame::Data { data, end_stream: true } = &frame
+            && !data.is_empty()
+            && self.router.is_http1()
+            && !(self.core.is_http1() && !self.router.has_filters() && self.chain.is_transparent(Direction::Response))
+        {
+            let Frame::Data { data, .. } = frame else { return };
+            self.pass(Frame::Data { data, end_stream: false });
+            if !self.core.is_interrupted() {
+                self.pass(Frame::Data { data: Chunk::empty(), end_stream: true });
+            }
+            return;
+        }
+        self.pass(frame);
+    }
+
+    /// A frame of the response goes through the attempt's filters and the router; what comes of it through the stream's.
+    fn pass(&mut self, frame: Frame) {
+        let mut passed = self.router.response(frame, &mut self.core);
+        while let Some(frame) = passed {
+            self.pass_response(frame);
+            if self.core.is_interrupted() {
+                return;
+            }
+            passed = self.router.passed(&mut self.core);
+        }
+    }
+
+    fn pass_response(&mut self, frame: Frame) {
         match frame {
             Frame::Informational(mut headers) => {
                 // Envoy passes on 100, 102 and 103, and only when told to; the others end here.
@@ -167,17 +212,11 @@ impl Stream {
             }
             Frame::Head { headers, end_stream } => {
                 self.core.response = Some(headers);
+                self.core.stage = Stage::Filtering;
                 self.chain.head(Direction::Response, 0, end_stream, &mut self.core, &mut ToDownstream);
             }
             Frame::Data { data, end_stream } => {
-                self.core.note_response_data(data.len());
-                let is_plain = self.core.is_http1() && self.chain.is_transparent(Direction::Response);
-                let ends_apart = end_stream && !data.is_empty() && is_http1 && !is_plain;
-                let (chain, core) = (&mut self.chain, &mut self.core);
-                chain.data(Direction::Response, 0, data, end_stream && !ends_apart, core, &mut ToDownstream);
-                if ends_apart && !core.is_interrupted() {
-                    chain.data(Direction::Response, 0, Chunk::empty(), true, core, &mut ToDownstream);
-                }
+                self.chain.data(Direction::Response, 0, data, end_stream, &mut self.core, &mut ToDownstream);
             }
             Frame::Trailers(trailers) => {
                 self.core.response_trailers = Some(trailers);
@@ -186,22 +225,55 @@ impl Stream {
         }
     }
 
-    fn resume(&mut self, chain: ChainId, filter: u8) {
-        if chain == ChainId::Upstream {
-            self.router.resume(filter, &mut self.core);
-            return;
-        }
-        match self.chain.poll(filter, &mut self.core) {
-            Some(direction) if !self.core.is_interrupted() => self.go_on(direction, filter),
-            _ => {}
+    /// A filter's asynchronous work is polled, and lets go of a direction if it is done.
+    fn poll(&mut self, chain: ChainId, filter: u8) {
+        let resumed = match chain {
+            ChainId::Downstream => self.chain.poll(filter, &mut self.core),
+            ChainId::Upstream => self.router.poll(filter, &mut self.core),
+        };
+        if let Some(direction) = resumed {
+            // What it injected in the same call goes first.
+            self.core.actions.resume(chain, filter, direction);
         }
     }
 
-    fn go_on(&mut self, direction: Direction, filter: u8) {
-        let (chain, core) = (&mut self.chain, &mut self.core);
-        match direction {
-            Direction::Request => chain.resume(direction, filter, core, &mut self.router),
-            Direction::Response => chain.resume(direction, filter, core, &mut ToDownstream),
+    fn resume(&mut self, chain: ChainId, filter: u8, direction: Direction) {
+        let core = &mut self.core;
+        match (chain, direction) {
+            (ChainId::Downstream, Direction::Request) => self.chain.resume(direction, filter, core, &mut self.router),
+            (ChainId::Downstream, Direction::Response) => {
+                self.chain.resume(direction, filter, core, &mut ToDownstream);
+            }
+            (ChainId::Upstream, _) => {
+                self.router.resume(direction, filter, core);
+                self.pass_filtered();
+            }
+        }
+    }
+
+    fn inject(&mut self, injected: Injected) {
+        let Injected { chain, filter, direction, data, end_stream } = injected;
+        let core = &mut self.core;
+        match (chain, direction) {
+            (ChainId::Downstream, Direction::Request) => {
+                self.chain.inject(direction, filter, data, end_stream, core, &mut self.router);
+            }
+            (ChainId::Downstream, Direction::Response) => {
+                self.chain.inject(direction, filter, data, end_stream, core, &mut ToDownstream);
+            }
+            (ChainId::Upstream, _) => {
+                self.router.inject(direction, filter, data, end_stream, core);
+                self.pass_filtered();
+            }
+        }
+    }
+
+    /// What has passed the attempt's filters goes on.
+    fn pass_filtered(&mut self) {
+        while !self.core.is_interrupted()
+            && let Some(frame) = self.router.passed(&mut self.core)
+        {
+            self.pass_response(frame);
         }
     }
 
@@ -243,45 +315,59 @@ impl Stream {
         }
     }
 
-    /// Carries out what callbacks asked for: replies and resets first, then polls.
+    /// Carries out what callbacks asked for, until nothing is left to be done.
     fn carry_out(&mut self) {
-        loop {
-            if let Some(reply) = self.core.actions.reply.take() {
-                self.send_local_reply(reply);
-            } else if let Some(response) = self.core.actions.response.take() {
-                self.respond(*response);
-            } else if let Some((piece, end_stream)) = self.core.actions.pieces.pop_front() {
-                let (chain, core) = (&mut self.chain, &mut self.core);
-                if !core.is_over() {
+        while !self.core.is_over()
+            && let Some(action) = self.core.actions.next()
+        {
+            match action {
+                Action::Reply(reply) => self.send_local_reply(reply),
+                Action::Respond(response) => self.respond(*response),
+                Action::Piece(piece, end_stream) => {
+                    let (chain, core) = (&mut self.chain, &mut self.core);
                     chain.data(Direction::Response, 0, piece, end_stream, core, &mut ToDownstream);
                 }
-            } else if std::mem::take(&mut self.core.actions.is_reset) {
-                self.router.abandon(&mut self.core, ErrorCode::CANCEL);
-                self.core.reset_downstream();
-            } else if let Some((chain, filter)) = self.core.actions.polls.pop() {
-                self.resume(chain, filter);
-            } else {
-                return;
+                Action::Reset => {
+                    self.router.abandon(&mut self.core, ErrorCode::CANCEL);
+                    self.core.reset_downstream();
+                }
+                Action::Inject(injected) => self.inject(injected),
+                Action::Resume(chain, filter, direction) => self.resume(chain, filter, direction),
+                Action::Poll(chain, filter) => self.poll(chain, filter),
             }
         }
+        let credit = self.core.take_response_credit();
+        self.router.release(credit);
     }
 
-    /// Sends a reply of our own through the response callbacks of all filters.
+    /// Sends a reply of our own. It runs through the response callbacks of all filters, unless another response has met
+    /// them already: then it goes to the codec directly, as in Envoy.
     fn send_local_reply(&mut self, reply: LocalReply) {
-        if self.core.is_over() {
+        self.refuse_request();
+        self.chain.announce(&reply, &mut self.core);
+        if self.core.actions.is_reset {
             return;
         }
-        self.router.abandon(&mut self.core, ErrorCode::CANCEL);
-        self.chain.abandon_request();
-        if self.core.is_response_started() {
+        // Filters are told, not asked: another reply of theirs is none.
+        self.core.actions.reply = None;
+        if self.core.stage == Stage::Started {
             self.core.info.response_code_details = Some(reply.details);
             self.core.reset_downstream();
             return;
         }
-        self.chain.announce(&reply, &mut self.core);
+        let is_direct = self.core.stage == Stage::Filtering;
         let body = local_reply::prepare(reply, &mut self.core);
         let end_stream = body.is_empty();
+        self.core.stage = Stage::Filtering;
         let (chain, core) = (&mut self.chain, &mut self.core);
+        if is_direct {
+            chain.abandon(Direction::Response);
+            ToDownstream.head(core, end_stream);
+            if !end_stream {
+                ToDownstream.data(core, body, true);
+            }
+            return;
+        }
         chain.head(Direction::Response, 0, end_stream, core, &mut ToDownstream);
         if !end_stream && !core.is_interrupted() {
             chain.data(Direction::Response, 0, body, true, core, &mut ToDownstream);
@@ -290,13 +376,13 @@ impl Stream {
 
     /// Sends a response that a filter made through the response callbacks of all filters.
     fn respond(&mut self, response: Response) {
-        self.router.abandon(&mut self.core, ErrorCode::CANCEL);
-        self.chain.abandon_request();
-        if self.core.is_over() || self.core.is_response_started() {
+        if self.core.stage != Stage::Waiting {
             return;
         }
+        self.refuse_request();
         let Response { head, mut body, is_whole } = response;
         self.core.response = Some(head);
+        self.core.stage = Stage::Filtering;
         let (chain, core) = (&mut self.chain, &mut self.core);
         // The end comes with data even when there is none, as in Envoy's admin: chunked, not `content-length: 0`.
         chain.head(Direction::Response, 0, false, core, &mut ToDownstream);
@@ -308,11 +394,19 @@ impl Stream {
         }
     }
 
+    /// Ends the request direction: nothing of it goes on any more.
+    fn refuse_request(&mut self) {
+        self.router.abandon(&mut self.core, ErrorCode::CANCEL);
+        self.chain.abandon(Direction::Request);
+        self.core.refuse_request();
+    }
+
     /// Body bytes have reached the socket of the side they go to: gives credit to the side they came from.
     pub(crate) fn left(&mut self, direction: Direction, bytes: u32) {
+        let due = self.core.credit_for_left(direction, bytes);
         match direction {
-            Direction::Request => self.core.release_request(bytes),
-            Direction::Response => self.router.release(bytes),
+            Direction::Request => self.core.release_request(due),
+            Direction::Response => self.router.release(due),
         }
     }
 

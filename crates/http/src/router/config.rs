@@ -3,6 +3,9 @@
 use nuncio_config::{At, Invalid};
 use nuncio_proto::envoy::extensions::filters::http::router::v3::Router;
 
+use super::upstream_filters::{self, Owner};
+use crate::filter::{ChainFilter, FilterParser};
+
 /// `envoy.extensions.filters.http.router.v3.Router`. Shared by all workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RouterOptions {
@@ -13,11 +16,15 @@ pub(crate) struct RouterOptions {
 }
 
 impl RouterOptions {
-    /// Parses the message.
+    /// Parses the message: the options, and the filters of attempts on clusters that have none.
     ///
     /// # Errors
     /// When anything in it is not supported; all errors have been reported.
-    pub(crate) fn parse(proto: Router, at: &At<'_>) -> Result<Self, Invalid> {
+    pub(crate) fn parse(
+        proto: Router,
+        at: &At<'_>,
+        filter: &FilterParser<'_>,
+    ) -> Result<(Self, Option<Vec<ChainFilter>>), Invalid> {
         let Router {
             dynamic_stats,
             start_child_span,
@@ -37,12 +44,17 @@ impl RouterOptions {
         f.unsupported("upstream_log_options", upstream_log_options);
         f.unsupported("strict_check_headers", strict_check_headers);
         f.unsupported("suppress_grpc_request_failure_code_stats", suppress_grpc_request_failure_code_stats);
-        f.unsupported("upstream_http_filters", upstream_http_filters);
+        let filters = f.value("upstream_http_filters", upstream_http_filters, |protos, at| {
+            upstream_filters::parse(protos, at, Owner::Router, filter)
+        });
         let is_set = reject_connect_request_early_data.filter(|is_on| *is_on);
         f.unsupported("reject_connect_request_early_data", is_set);
-        f.finish(|| Self {
-            suppresses_envoy_headers: suppress_envoy_headers,
-            respects_expected_timeout: respect_expected_rq_timeout,
+        f.finish(|| {
+            let options = Self {
+                suppresses_envoy_headers: suppress_envoy_headers,
+                respects_expected_timeout: respect_expected_rq_timeout,
+            };
+            (options, filters.take())
         })
     }
 }

@@ -1,45 +1,45 @@
 //! The router: the end of the request direction. It acts on the route, and tries upstream hosts until one answers.
 //!
-//! Before: the request has passed all filters. Next: `pool.rs` gives the attempt a connection. Responses come back
-//! through [`Router::response`].
+//! Before: the request has passed all filters. Next: `attempt.rs`, one try of one host. Responses come back through
+//! [`Router::response`]. Beside it: `target.rs` (where to), `failure.rs` (what if not), `end.rs` (Envoy's words).
 
+mod attempt;
 mod charge;
 pub(crate) mod config;
+mod end;
+mod failure;
 pub(crate) mod options;
 pub(crate) mod pool;
 mod request_timeouts;
 mod required_headers;
 mod retries;
+mod target;
+pub(crate) mod upstream_filters;
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nuncio_codec::{ErrorCode, ResetCause, StreamId};
+use nuncio_codec::ErrorCode;
 use nuncio_message::{Buffer, Chunk, HeaderId, HeaderMapKind, Headers};
 use nuncio_telemetry::{ClusterNames, HostDescription, Moment, ResponseFlag};
-use nuncio_upstream::{BreakerSlot, ClusterCodes, PickContext, Resource, ResponsePart};
+use nuncio_upstream::{BreakerSlot, ClusterCodes, PickContext, ResponsePart};
 
 use crate::chain::Terminal;
 use crate::connection_manager::{Connection, Core, Deadline, Frame};
-use crate::filter::LocalReply;
+use crate::filter::{Direction, LocalReply};
 use crate::local_reply;
-use crate::route::{Action, ClusterSpecifier, Forward, HostRewrite, Priority, Route, RouteRef, WeightedTarget};
-use pool::{Acquired, HostPool, Ticket};
+use crate::route::{Action, Forward, HostRewrite, RouteRef};
+use attempt::Attempt;
+pub(crate) use end::UpstreamEnd;
+use end::connect_error;
+use pool::{ClusterLocal, HostPool};
 use request_timeouts::RequestTimeouts;
-use retries::{Outcome, Retries};
-
-/// How an attempt ended before the response was complete.
-#[derive(Clone, Debug)]
-pub(crate) enum UpstreamEnd {
-    /// The codec or the peer ended it.
-    Reset(ResetCause),
-    /// No connection could be made.
-    ConnectFailed(Cow<'static, str>),
-    /// None could be made in time.
-    ConnectTimeout,
-}
+use retries::Retries;
+use target::{find_cluster, rewrite_host, uri};
+pub(crate) use target::{is_for_cluster, note_cluster};
 
 /// The router's part of a stream. Owner: the stream; reused.
 #[derive(Default)]
@@ -48,12 +48,14 @@ pub(crate) struct Router {
     attempts: u32,
     retries: Retries,
     timeouts: RequestTimeouts,
-    /// Request body that no connection has taken yet.
+    /// Request body that no attempt has taken yet.
     body: Buffer,
-    /// Request body that has been sent, and that a retry would send again.
+    /// Request body that an attempt has taken, and that a retry would need again.
     sent: Buffer,
     is_request_complete: bool,
     is_response_started: bool,
+    /// The last attempt is on HTTP/1.
+    is_http1: bool,
     /// Between two attempts: the body keeps coming and has to be kept.
     is_retry_due: bool,
     /// The attempt is not the first.
@@ -61,21 +63,8 @@ pub(crate) struct Router {
     retry_slot: Option<BreakerSlot>,
     /// Where responses of the cluster are counted, once the route has named it.
     codes: Option<Rc<ClusterCodes>>,
-}
-
-/// One try.
-struct Attempt {
-    number: u32,
-    pool: Rc<HostPool>,
-    state: State,
-    /// Response bytes received whose credit has not been given back.
-    unreleased: u32,
-    request_slot: Option<BreakerSlot>,
-}
-
-enum State {
-    Waiting(Ticket),
-    Sending { connection: Rc<Connection>, id: StreamId },
+    /// What of the response has passed the attempt's filters.
+    passed: VecDeque<Frame>,
 }
 
 impl Terminal for Router {
@@ -112,15 +101,15 @@ impl Terminal for Router {
 
     fn data(&mut self, core: &mut Core, data: Chunk, end_stream: bool) {
         self.is_request_complete |= end_stream;
-        match &self.attempt {
-            Some(Attempt { state: State::Sending { connection, id }, .. }) => {
-                let (connection, id) = (Rc::clone(connection), *id);
+        match &mut self.attempt {
+            Some(_) => {
                 self.keep(&data, core);
-                connection.send_data(id, data, end_stream);
+                if let Some(attempt) = &mut self.attempt {
+                    attempt.data(core, data, end_stream);
+                }
+                self.advance(core);
             }
-            Some(_) if !data.is_empty() => self.body.push(data),
-            None if self.is_retry_due && !data.is_empty() => self.body.push(data),
-            Some(_) => {}
+            None if self.is_retry_due => self.body.push(data),
             None => core.release_request(data.len() as u32),
         }
         if end_stream {
@@ -130,10 +119,9 @@ impl Terminal for Router {
 
     fn trailers(&mut self, core: &mut Core) {
         self.is_request_complete = true;
-        if let Some(Attempt { state: State::Sending { connection, id }, .. }) = &self.attempt
-            && let Some(trailers) = &core.request_trailers
-        {
-            connection.send_trailers(*id, trailers);
+        if let Some(attempt) = &mut self.attempt {
+            attempt.trailers(core);
+            self.advance(core);
         }
         self.request_sent(core);
     }
@@ -190,7 +178,7 @@ impl Router {
         if let Some(timeout) = self.timeouts.global {
             core.set_timeout(Deadline::Route, timeout);
         }
-        if matches!(&self.attempt, Some(Attempt { state: State::Sending { .. }, .. })) {
+        if self.attempt.as_ref().is_some_and(Attempt::is_sending) {
             self.limit_try(core);
         }
     }
@@ -218,8 +206,8 @@ impl Router {
         self.sent.push(data.clone());
     }
 
-    /// Picks a host and asks its pool for a connection.
-    fn try_host(&mut self, cluster: &Rc<pool::ClusterLocal>, forward: &Forward, core: &mut Core) {
+    /// Picks a host, asks its pool for a connection, and sends the request through the attempt's filters meanwhile.
+    fn try_host(&mut self, cluster: &Rc<ClusterLocal>, forward: &Forward, core: &mut Core) {
         let random = core.http.worker().random();
         let Some(pool) = cluster.pick(forward.priority, &PickContext { random }) else {
             cluster.stats().upstream_cx_none_healthy.inc();
@@ -234,26 +222,88 @@ impl Router {
             let host = pool.host().hostname.clone();
             rewrite_host(&mut core.request, host.as_bytes(), forward.append_x_forwarded_host);
         }
-        let number = self.attempts;
-        match pool.acquire(core.key, number) {
-            Acquired::Ready(connection) => {
-                self.attempt = Some(Attempt::new(number, pool, State::Waiting(Ticket::NONE)));
-                self.pool_ready(number, &connection, core);
-            }
-            Acquired::Waiting(ticket) => self.attempt = Some(Attempt::new(number, pool, State::Waiting(ticket))),
-            Acquired::Overflow => {
-                core.info.flags.set(ResponseFlag::UpstreamOverflow);
-                let mut reply =
-                    connect_error("overflow", self.attempts, "upstream_reset_before_response_started{overflow}");
-                reply.headers.push(("x-envoy-overloaded", b"true".to_vec()));
-                self.answer(reply, core);
-            }
+        self.is_http1 = !pool.options().is_http2;
+        let plan = cluster.upstream_plan().or(core.manager.upstream_plan.as_ref());
+        let mut attempt = Attempt::new(self.attempts, pool, plan);
+        let offered = match attempt.acquire(core) {
+            Ok(offered) => offered,
+            Err(attempt::Overflow) => return self.overflow(core),
+        };
+        let attempt = self.attempt.insert(attempt);
+        attempt.choose_filters(core);
+        let has_trailers = core.request_trailers.is_some();
+        let ends = self.is_request_complete && !has_trailers;
+        attempt.head(core, ends && self.body.is_empty());
+        self.replay(ends, core);
+        if let (Some(attempt), true) = (&mut self.attempt, has_trailers && self.is_request_complete)
+            && !core.is_interrupted()
+        {
+            attempt.trailers(core);
+        }
+        match offered {
+            Some(connection) => self.pool_ready(self.attempts, &connection, core),
+            None => self.advance(core),
         }
     }
 
-    /// Whether the attempt is on HTTP/1.
+    /// Sends what there is of the body through the attempt, and keeps it if it may be needed again.
+    fn replay(&mut self, ends: bool, core: &mut Core) {
+        let has_filters = self.has_filters();
+        // Filters see the end of a body as a piece of its own, as they do the first time.
+        let ends_apart = ends && has_filters && !self.body.is_empty();
+        while !core.is_interrupted()
+            && let Some(piece) = self.body.pop()
+        {
+            self.keep(&piece, core);
+            let is_last = ends && !ends_apart && self.body.is_empty();
+            if let Some(attempt) = &mut self.attempt {
+                attempt.data(core, piece, is_last);
+            }
+        }
+        if let (true, Some(attempt)) = (ends_apart && !core.is_interrupted(), &mut self.attempt) {
+            attempt.data(core, Chunk::empty(), true);
+        }
+    }
+
+    /// Asks for a connection if the request's head has passed the attempt's filters and there is none.
+    fn advance(&mut self, core: &mut Core) {
+        let Some(attempt) = self.attempt.as_mut().filter(|attempt| attempt.wants_connection()) else { return };
+        if core.is_interrupted() {
+            return;
+        }
+        match attempt.acquire(core) {
+            Ok(Some(connection)) => self.connected(&connection, core),
+            Ok(None) => {}
+            Err(attempt::Overflow) => self.overflow(core),
+        }
+    }
+
+    fn connected(&mut self, connection: &Rc<Connection>, core: &mut Core) {
+        let Some(attempt) = &mut self.attempt else { return };
+        match attempt.connected(connection, core) {
+            Err(objection) => self.refuse_to_send(&objection, core),
+            Ok(()) if attempt.is_sending() => self.limit_try(core),
+            Ok(()) => {}
+        }
+    }
+
+    /// Whether the last attempt is on HTTP/1.
     pub(crate) fn is_http1(&self) -> bool {
-        self.attempt.as_ref().is_some_and(|attempt| !attempt.pool.options().is_http2)
+        self.is_http1
+    }
+
+    /// Whether the attempt has filters of its own.
+    pub(crate) fn has_filters(&self) -> bool {
+        self.attempt.as_ref().is_some_and(Attempt::has_filters)
+    }
+
+    /// A circuit breaker is open.
+    fn overflow(&self, core: &mut Core) {
+        core.info.flags.set(ResponseFlag::UpstreamOverflow);
+        let details = "upstream_reset_before_response_started{overflow}";
+        let mut reply = connect_error("overflow", self.attempts, details);
+        reply.headers.push(("x-envoy-overloaded", b"true".to_vec()));
+        self.answer(reply, core);
     }
 
     pub(crate) fn is_attempt(&self, number: u32) -> bool {
@@ -262,57 +312,18 @@ impl Router {
 
     /// The attempt has a connection: everything that is there of the request goes out.
     pub(crate) fn pool_ready(&mut self, number: u32, connection: &Rc<Connection>, core: &mut Core) {
-        let Some(attempt) = self.attempt.as_mut().filter(|attempt| attempt.number == number) else {
+        if self.is_attempt(number) && !core.is_interrupted() {
+            self.connected(connection, core);
+        } else {
             // The attempt was given up meanwhile; somebody else may have the connection.
             HostPool::give_back(connection);
-            return;
-        };
-        // It may have closed, or filled up, since it was promised.
-        let opened = if connection.is_open() { connection.codec(nuncio_codec::Codec::open) } else { None };
-        let Some(id) = opened else {
-            let pool = Rc::clone(&attempt.pool);
-            attempt.state = State::Waiting(pool.wait_again(core.key, number));
-            return;
-        };
-        connection.attach(id, core.key);
-        HostPool::note_begun(connection);
-        attempt.request_slot = Some(attempt.pool.begin_request());
-        core.info.upstream.local_address = Some(connection.info.local_address.clone());
-        core.info.upstream.remote_address = Some(connection.info.remote_address.clone());
-        core.info.upstream.connection_id = connection.info.id;
-        let now = core.now();
-        core.info.timing.mark(Moment::UpstreamSendBegin, now);
-        if core.is_request_changed
-            && let Some(objection) = required_headers::objection(&core.request)
-        {
-            attempt.state = State::Sending { connection: Rc::clone(connection), id };
-            self.refuse_to_send(&objection, core);
-            return;
         }
-        let has_trailers = core.request_trailers.is_some();
-        let ends = self.is_request_complete && !has_trailers;
-        connection.send_head(id, &core.request, ends && self.body.is_empty());
-        while let Some(piece) = self.body.pop() {
-            let is_last = ends && self.body.is_empty();
-            self.keep(&piece, core);
-            connection.send_data(id, piece, is_last);
-        }
-        if self.is_request_complete
-            && let Some(trailers) = &core.request_trailers
-        {
-            connection.send_trailers(id, trailers);
-        }
-        if let Some(attempt) = &mut self.attempt {
-            attempt.state = State::Sending { connection: Rc::clone(connection), id };
-        }
-        self.limit_try(core);
-        HostPool::settle(connection);
     }
 
     /// Filters or the route have left nothing that could be sent. Envoy blames the client, and closes the connection.
     fn refuse_to_send(&mut self, objection: &str, core: &mut Core) {
         if let Some(attempt) = self.attempt.take() {
-            attempt.give_up(ErrorCode::CANCEL);
+            attempt.give_up(ErrorCode::CANCEL, core);
         }
         core.info.flags.set(ResponseFlag::DownstreamProtocolError);
         let mut reply = LocalReply::new(503, objection, "");
@@ -320,28 +331,60 @@ impl Router {
         core.reply(reply);
     }
 
-    /// A frame of the response; what of it goes on to the filters.
+    /// A frame of the response: it goes through the attempt's filters. What of it goes on to the stream's, if anything;
+    /// there may be more, see [`Self::passed`].
     pub(crate) fn response(&mut self, frame: Frame, core: &mut Core) -> Option<Frame> {
         let attempt = self.attempt.as_mut()?;
+        if let Frame::Data { data, .. } = &frame {
+            attempt.received(data.len());
+        }
+        if frame.is_last() {
+            attempt.leave_connection(self.is_request_complete);
+        }
+        let Some(chain) = attempt.chain() else { return self.received(frame, core) };
+        let mut passed = Passed(&mut self.passed);
         match frame {
-            Frame::Informational(headers) => Some(Frame::Informational(headers)),
-            Frame::Head { headers, end_stream } => self.response_head(headers, end_stream, core),
-            Frame::Data { data, end_stream } => {
-                attempt.unreleased += data.len() as u32;
-                if end_stream {
+            Frame::Informational(mut headers) => {
+                chain.informational(&mut headers, core);
+                passed.0.push_back(Frame::Informational(headers));
+            }
+            Frame::Head { headers, end_stream } => {
+                core.response = Some(headers);
+                chain.head(Direction::Response, 0, end_stream, core, &mut passed);
+            }
+            Frame::Data { data, end_stream } => chain.data(Direction::Response, 0, data, end_stream, core, &mut passed),
+            Frame::Trailers(trailers) => {
+                core.response_trailers = Some(trailers);
+                chain.trailers(Direction::Response, 0, core, &mut passed);
+            }
+        }
+        self.passed(core)
+    }
+
+    /// The next frame of the response that has passed the attempt's filters.
+    pub(crate) fn passed(&mut self, core: &mut Core) -> Option<Frame> {
+        if core.is_interrupted() {
+            return None;
+        }
+        let frame = self.passed.pop_front()?;
+        self.received(frame, core)
+    }
+
+    /// The router's own part of the response.
+    fn received(&mut self, frame: Frame, core: &mut Core) -> Option<Frame> {
+        match frame {
+            Frame::Head { headers, end_stream } => self.received_head(headers, end_stream, core),
+            Frame::Informational(_) | Frame::Data { .. } | Frame::Trailers(_) => {
+                if frame.is_last() {
                     self.response_complete(core);
                 }
-                Some(Frame::Data { data, end_stream })
-            }
-            Frame::Trailers(trailers) => {
-                self.response_complete(core);
-                Some(Frame::Trailers(trailers))
+                Some(frame)
             }
         }
     }
 
     /// The head of a response: it may be reason enough to try again.
-    fn response_head(&mut self, mut headers: Headers, end_stream: bool, core: &mut Core) -> Option<Frame> {
+    fn received_head(&mut self, mut headers: Headers, end_stream: bool, core: &mut Core) -> Option<Frame> {
         let attempt = self.attempt.as_ref()?;
         let now = core.now();
         let status = headers.status().unwrap_or(0);
@@ -353,8 +396,9 @@ impl Router {
                 if let Some(codes) = &self.codes {
                     codes.part(ResponsePart::Retry).count(status);
                 }
-                if end_stream { attempt.finish(self.is_request_complete) } else { attempt.abandon(ErrorCode::NO_ERROR) }
+                if end_stream { attempt.finish(core) } else { attempt.abandon(ErrorCode::NO_ERROR, core) }
             }
+            self.passed.clear();
             return None;
         }
         pool.count_response(status);
@@ -388,52 +432,6 @@ impl Router {
         Some(Frame::Head { headers, end_stream })
     }
 
-    /// Acts on what a failure means; true when another try is due.
-    fn settle_outcome(&mut self, outcome: Outcome, core: &mut Core) -> bool {
-        let Some(cluster) = self.cluster(core) else { return false };
-        match outcome {
-            Outcome::Final => {
-                if std::mem::take(&mut self.is_retry) {
-                    cluster.stats().upstream_rq_retry_success.inc();
-                }
-                self.retry_slot = None;
-                false
-            }
-            Outcome::Exhausted => {
-                cluster.stats().upstream_rq_retry_limit_exceeded.inc();
-                core.info.flags.set(ResponseFlag::UpstreamRetryLimitExceeded);
-                self.retry_slot = None;
-                false
-            }
-            Outcome::Retriable => self.schedule_retry(&cluster, core),
-        }
-    }
-
-    fn cluster(&self, core: &mut Core) -> Option<Rc<pool::ClusterLocal>> {
-        let route = core.route_ref().cloned()?;
-        cluster_of(&route, route.route().forward()?, core)
-    }
-
-    /// Waits a moment for the next try, unless too many requests of the cluster do.
-    fn schedule_retry(&mut self, cluster: &Rc<pool::ClusterLocal>, core: &mut Core) -> bool {
-        let interval = self.retries.take();
-        let priority = core.route().and_then(Route::forward).map_or(Priority::Default, |forward| forward.priority);
-        // The slot of the attempt before comes back first: a request holds one at a time.
-        self.retry_slot = None;
-        if !cluster.allows(priority, Resource::Retries) {
-            cluster.stats().upstream_rq_retry_overflow.inc();
-            core.info.flags.set(ResponseFlag::UpstreamOverflow);
-            return false;
-        }
-        cluster.stats().upstream_rq_retry.inc();
-        cluster.stats().upstream_rq_retry_backoff_exponential.inc();
-        self.retry_slot = Some(cluster.take(priority, Resource::Retries));
-        (self.is_retry_due, self.is_retry) = (true, true);
-        let pause = core.http.worker().random().below(interval.as_millis() as u64);
-        core.set_timeout(Deadline::Retry, Duration::from_millis(pause));
-        true
-    }
-
     fn response_complete(&mut self, core: &mut Core) {
         core.deadlines.clear(Deadline::Route);
         let Some(attempt) = self.attempt.take() else { return };
@@ -445,28 +443,62 @@ impl Router {
                 charge::time(codes, ms, &core.request, core.response.as_ref());
             }
         }
-        attempt.finish(self.is_request_complete);
+        attempt.finish(core);
     }
 
     /// Body bytes of the response have left: credit goes back to the host.
     pub(crate) fn release(&mut self, bytes: u32) {
-        let Some(attempt) = &mut self.attempt else { return };
-        let bytes = bytes.min(attempt.unreleased);
-        attempt.unreleased -= bytes;
-        if let (State::Sending { connection, id }, true) = (&attempt.state, bytes > 0) {
-            connection.release(*id, bytes);
+        if let (Some(attempt), true) = (&mut self.attempt, bytes > 0) {
+            attempt.release(bytes);
         }
     }
 
-    pub(crate) fn resume(&mut self, _filter: u8, _core: &mut Core) {}
+    /// Polls the asynchronous work of one of the attempt's filters.
+    pub(crate) fn poll(&mut self, filter: u8, core: &mut Core) -> Option<Direction> {
+        self.attempt.as_mut()?.chain()?.poll(filter, core)
+    }
+
+    /// One of the attempt's filters lets go of a direction.
+    pub(crate) fn resume(&mut self, direction: Direction, filter: u8, core: &mut Core) {
+        let Some(attempt) = &mut self.attempt else { return };
+        match direction {
+            Direction::Request => {
+                attempt.resume_request(filter, core);
+                self.advance(core);
+            }
+            Direction::Response => {
+                if let Some(chain) = attempt.chain() {
+                    chain.resume(direction, filter, core, &mut Passed(&mut self.passed));
+                }
+            }
+        }
+    }
+
+    /// One of the attempt's filters sends a piece on.
+    pub(crate) fn inject(&mut self, direction: Direction, filter: u8, data: Chunk, end_stream: bool, core: &mut Core) {
+        let Some(attempt) = &mut self.attempt else { return };
+        match direction {
+            Direction::Request => {
+                attempt.inject_request(filter, data, end_stream, core);
+                self.advance(core);
+            }
+            Direction::Response => {
+                if let Some(chain) = attempt.chain() {
+                    chain.inject(direction, filter, data, end_stream, core, &mut Passed(&mut self.passed));
+                }
+            }
+        }
+    }
 
     /// Gives the attempt up, if there is one.
     pub(crate) fn abandon(&mut self, core: &mut Core, code: ErrorCode) {
         core.deadlines.clear(Deadline::Route);
         core.deadlines.clear(Deadline::PerTry);
         core.deadlines.clear(Deadline::Retry);
+        self.is_retry_due = false;
+        self.passed.clear();
         if let Some(attempt) = self.attempt.take() {
-            attempt.abandon(code);
+            attempt.abandon(code, core);
         }
         let left = self.body.len() as u32;
         self.body.clear();
@@ -486,270 +518,32 @@ impl Router {
         }
     }
 
-    /// One try has taken too long: Envoy takes that for a reset.
-    fn try_timed_out(&mut self, core: &mut Core) {
-        let Some(attempt) = self.attempt.take() else { return };
-        attempt.pool.note_try_timeout();
-        attempt.abandon(ErrorCode::CANCEL);
-        if self.is_response_started || !self.settle_outcome(self.retries.after_try_timeout(), core) {
-            self.answer_timeout("upstream_per_try_timeout", core);
-        }
-    }
-
-    fn answer_timeout(&mut self, details: &'static str, core: &mut Core) {
-        self.abandon(core, ErrorCode::CANCEL);
-        core.info.flags.set(ResponseFlag::UpstreamRequestTimeout);
-        let reply = match self.timeouts.is_alternative {
-            true => LocalReply::new(204, "", details),
-            false => LocalReply::new(504, "upstream request timeout", details),
-        };
-        self.answer(reply, core);
-    }
-
-    /// Replies in the place of the upstream, and tells how often it was tried if that is wanted.
-    fn answer(&self, mut reply: LocalReply, core: &mut Core) {
-        if let Some(codes) = &self.codes {
-            charge::response(codes, reply.status, &core.request, None);
-        }
-        if core.route_ref().is_some_and(|route| route.virtual_host().shows_attempt_count) {
-            reply.headers.insert(0, ("x-envoy-attempt-count", self.attempts.max(1).to_string().into_bytes()));
-        }
-        core.reply(reply);
-    }
-
-    /// The upstream side is gone: try again, answer, or cut the response off.
-    pub(crate) fn upstream_gone(&mut self, end: UpstreamEnd, core: &mut Core) {
-        let Some(attempt) = self.attempt.take() else { return };
-        let was_sending = matches!(attempt.state, State::Sending { .. });
-        attempt.lost(&end);
-        if self.is_response_started {
-            core.info.flags.set(end.flag());
-            core.info.response_code_details =
-                Some(Cow::Owned(format!("upstream_reset_after_response_started{{{}}}", end.detail())));
-            core.actions.is_reset = true;
-            return;
-        }
-        if self.settle_outcome(self.retries.after_end(&end, was_sending), core) {
-            return;
-        }
-        core.info.flags.set(end.flag());
-        if let UpstreamEnd::ConnectFailed(reason) = &end {
-            core.info.upstream.transport_failure_reason = Some(reason.clone());
-        }
-        let details = format!("upstream_reset_before_response_started{{{}}}", end.detail());
-        let mut reply = connect_error(end.reason(), self.attempts, "");
-        reply.status = if end.is_protocol_error() { 502 } else { 503 };
-        reply.details = Cow::Owned(details);
-        self.answer(reply, core);
-    }
-
-    /// The pause is over. The route's slot may hold another cluster by now, or none.
-    fn retry(&mut self, core: &mut Core) {
-        self.is_retry_due = false;
-        let Some(route) = core.route_ref().cloned() else { return };
-        let Some(forward) = route.route().forward() else { return };
-        // All of the body goes out again, in front of what has come since.
-        while let Some(piece) = self.body.pop() {
-            self.sent.push(piece);
-        }
-        std::mem::swap(&mut self.body, &mut self.sent);
-        if route.virtual_host().includes_attempt_count {
-            core.request.set_number(HeaderId::X_ENVOY_ATTEMPT_COUNT, u64::from(self.attempts) + 1);
-        }
-        if !core.manager.config.router.suppresses_envoy_headers {
-            let sent = core.info.timing.at(Moment::DownstreamReceiveEnd);
-            let elapsed = sent.map_or(Duration::ZERO, |sent| core.now() - sent);
-            self.timeouts.announce(&mut core.request, elapsed);
-        }
-        if let Some(cluster) = find_cluster(&route, forward, core) {
-            self.try_host(&cluster, forward, core);
-        }
-    }
-
     pub(crate) fn clear(&mut self) {
         let (body, sent) = (std::mem::take(&mut self.body), std::mem::take(&mut self.sent));
-        *self = Self { body, sent, ..Self::default() };
+        *self = Self { body, sent, passed: std::mem::take(&mut self.passed), ..Self::default() };
         self.body.clear();
         self.sent.clear();
+        self.passed.clear();
     }
 }
 
-/// The cluster that the route names, as it is now.
-fn cluster_of(route: &RouteRef, forward: &Forward, core: &Core) -> Option<Rc<pool::ClusterLocal>> {
-    let slot = match (&forward.cluster, route.weighted_cluster().map(|weighted| &weighted.target)) {
-        (ClusterSpecifier::Cluster(slot), _) | (_, Some(WeightedTarget::Cluster(slot))) => Some(Arc::clone(slot)),
-        (ClusterSpecifier::Header(name), _) | (_, Some(WeightedTarget::Header(name))) => {
-            let named = core.request.get_by_name(name).and_then(|name| std::str::from_utf8(name).ok());
-            named.and_then(|name| core.http.registry().find(name))
-        }
-        (ClusterSpecifier::Weighted(_), None) => None,
-    };
-    slot.and_then(|slot| core.http.cluster(&slot))
-}
+/// The end of an attempt's response direction.
+struct Passed<'a>(&'a mut VecDeque<Frame>);
 
-/// Whether the route names this cluster for the request. There need be none of that name.
-pub(crate) fn is_for_cluster(name: &str, core: &mut Core) -> bool {
-    let Some(route) = core.route_ref().cloned() else { return false };
-    let Some(forward) = route.route().forward() else { return false };
-    match (&forward.cluster, route.weighted_cluster().map(|weighted| &weighted.target)) {
-        (ClusterSpecifier::Cluster(slot), _) | (_, Some(WeightedTarget::Cluster(slot))) => **slot.name() == *name,
-        (ClusterSpecifier::Header(header), _) | (_, Some(WeightedTarget::Header(header))) => {
-            core.request.get_by_name(header) == Some(name.as_bytes())
-        }
-        (ClusterSpecifier::Weighted(_), None) => false,
-    }
-}
-
-/// Tells the filters which cluster the request is for. Without filters the router notes it soon enough.
-pub(crate) fn note_cluster(core: &mut Core) {
-    let Some(route) = core.route_ref().cloned() else { return };
-    let cluster = route.route().forward().and_then(|forward| cluster_of(&route, forward, core));
-    core.info.upstream.cluster = cluster.map(|cluster| Arc::clone(cluster.names()));
-}
-
-/// As [`cluster_of`]; replies when there is none.
-fn find_cluster(route: &RouteRef, forward: &Forward, core: &mut Core) -> Option<Rc<pool::ClusterLocal>> {
-    let cluster = cluster_of(route, forward, core);
-    if cluster.is_none() {
-        core.manager.counts.router.no_cluster.inc();
-        core.info.flags.set(ResponseFlag::NoClusterFound);
-        core.reply(LocalReply::new(forward.cluster_not_found_status, "", "cluster_not_found"));
-    }
-    cluster
-}
-
-/// The request's target as an absolute URI.
-fn uri(request: &Headers) -> Option<Vec<u8>> {
-    let part = |id| request.get(id);
-    let (scheme, authority, path) = (part(HeaderId::SCHEME)?, part(HeaderId::AUTHORITY)?, part(HeaderId::PATH)?);
-    Some([scheme, b"://", authority, path].concat())
-}
-
-/// Replaces the authority. Envoy tells the upstream what it was, and on request the servers behind it too.
-fn rewrite_host(request: &mut Headers, host: &[u8], appends_forwarded: bool) {
-    let old = request.get(HeaderId::AUTHORITY).unwrap_or_default().to_vec();
-    request.set(HeaderId::X_ENVOY_ORIGINAL_HOST, &old);
-    if appends_forwarded {
-        request.append(HeaderId::X_FORWARDED_HOST, b",", &old);
-    }
-    request.set(HeaderId::AUTHORITY, host);
-}
-
-impl UpstreamEnd {
-    fn is_connect_failure(&self) -> bool {
-        matches!(self, Self::ConnectFailed(_) | Self::ConnectTimeout)
-    }
-
-    /// The upstream has not looked at the request.
-    fn is_refused(&self) -> bool {
-        matches!(self, Self::Reset(ResetCause::RemoteRefused))
-    }
-
-    /// The upstream broke the protocol, or says that we did.
-    fn is_protocol_error(&self) -> bool {
-        matches!(self, Self::Reset(ResetCause::Protocol(_) | ResetCause::Remote(ErrorCode::PROTOCOL_ERROR)))
-    }
-
-    fn flag(&self) -> ResponseFlag {
-        match self {
-            Self::ConnectFailed(_) | Self::ConnectTimeout => ResponseFlag::UpstreamConnectionFailure,
-            Self::Reset(_) if self.is_protocol_error() => ResponseFlag::UpstreamProtocolError,
-            Self::Reset(ResetCause::Protocol(_)) => ResponseFlag::UpstreamProtocolError,
-            Self::Reset(ResetCause::ConnectionTermination) => ResponseFlag::UpstreamConnectionTermination,
-            Self::Reset(ResetCause::Remote(_) | ResetCause::RemoteRefused | ResetCause::FlushTimeout) => {
-                ResponseFlag::UpstreamRemoteReset
-            }
+impl Terminal for Passed<'_> {
+    fn head(&mut self, core: &mut Core, end_stream: bool) {
+        if let Some(headers) = core.response.take() {
+            self.0.push_back(Frame::Head { headers, end_stream });
         }
     }
 
-    /// The words of Envoy's body.
-    fn reason(&self) -> &'static str {
-        match self {
-            Self::ConnectFailed(_) => "remote connection failure",
-            Self::ConnectTimeout => "connection timeout",
-            Self::Reset(_) if self.is_protocol_error() => "protocol error",
-            Self::Reset(ResetCause::Protocol(_)) => "protocol error",
-            Self::Reset(ResetCause::ConnectionTermination) => "connection termination",
-            Self::Reset(ResetCause::RemoteRefused) => "remote refused stream reset",
-            Self::Reset(ResetCause::Remote(_) | ResetCause::FlushTimeout) => "remote reset",
-        }
+    fn data(&mut self, _core: &mut Core, data: Chunk, end_stream: bool) {
+        self.0.push_back(Frame::Data { data, end_stream });
     }
 
-    /// What stands in the response code details.
-    fn detail(&self) -> String {
-        match self {
-            Self::ConnectFailed(reason) => format!("remote_connection_failure|{}", reason.replace(' ', "_")),
-            _ => self.reason().replace(' ', "_"),
-        }
-    }
-}
-
-fn connect_error(reason: &str, attempts: u32, details: &'static str) -> LocalReply {
-    let retried = if attempts > 1 { "retried and the latest " } else { "" };
-    let body = format!("upstream connect error or disconnect/reset before headers. {retried}reset reason: {reason}");
-    LocalReply::new(503, &body, details)
-}
-
-impl Attempt {
-    fn new(number: u32, pool: Rc<HostPool>, state: State) -> Self {
-        Self { number, pool, state, unreleased: 0, request_slot: None }
-    }
-
-    /// The response is complete.
-    fn finish(self, is_request_complete: bool) {
-        self.pool.end_request(self.request_slot.is_some());
-        if let State::Sending { connection, id } = &self.state {
-            if self.unreleased > 0 {
-                connection.release(*id, self.unreleased);
-            }
-            if is_request_complete {
-                connection.detach(*id);
-                HostPool::settle(connection);
-                connection.after_stream(false);
-            } else {
-                connection.reset(*id, ErrorCode::NO_ERROR);
-                HostPool::settle(connection);
-                connection.after_stream(true);
-            }
-        }
-    }
-
-    fn abandon(self, code: ErrorCode) {
-        // On HTTP/1 the connection ends instead, and is counted.
-        if matches!(self.state, State::Sending { .. }) && self.pool.options().is_http2 {
-            self.pool.stats().upstream_rq_tx_reset.inc();
-        }
-        self.give_up(code);
-    }
-
-    fn give_up(self, code: ErrorCode) {
-        self.pool.end_request(self.request_slot.is_some());
-        match self.state {
-            State::Waiting(ticket) => self.pool.cancel(ticket),
-            State::Sending { connection, id } => {
-                if self.unreleased > 0 {
-                    connection.release(id, self.unreleased);
-                }
-                connection.reset(id, code);
-                HostPool::settle(&connection);
-                connection.after_stream(true);
-            }
-        }
-    }
-
-    /// The connection or the stream ended by itself.
-    fn lost(self, end: &UpstreamEnd) {
-        self.pool.end_request(self.request_slot.is_some());
-        if let State::Sending { connection, id } = &self.state {
-            connection.detach(*id);
-            if self.unreleased > 0 {
-                connection.release(*id, self.unreleased);
-            }
-            if let UpstreamEnd::Reset(ResetCause::Remote(_) | ResetCause::RemoteRefused) = end {
-                self.pool.stats().upstream_rq_rx_reset.inc();
-            }
-            HostPool::settle(connection);
-            connection.after_stream(false);
+    fn trailers(&mut self, core: &mut Core) {
+        if let Some(trailers) = core.response_trailers.take() {
+            self.0.push_back(Frame::Trailers(trailers));
         }
     }
 }

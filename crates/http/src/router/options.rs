@@ -6,7 +6,9 @@ use nuncio_config::{At, Invalid};
 use nuncio_proto::envoy::extensions::upstreams::http::v3 as pb;
 use nuncio_upstream::HttpOptionsProto;
 
+use super::upstream_filters::{self, Owner};
 use crate::connection_manager::{CommonOptions, codec_options_http1, codec_options_http2};
+use crate::filter::{ChainFilter, FilterParser};
 
 /// How a cluster's hosts are spoken to. Shared; opaque to `upstream`.
 pub struct UpstreamOptions {
@@ -22,6 +24,8 @@ pub struct UpstreamOptions {
     pub max_connection_duration: Duration,
     /// `max_requests_per_connection`, of the cluster or its `common_http_protocol_options`; zero is no limit.
     pub max_requests_per_connection: u32,
+    /// `http_filters` without the codec: what each attempt has of its own. Absent: those of the router.
+    pub filters: Option<Vec<ChainFilter>>,
 }
 
 impl Default for UpstreamOptions {
@@ -36,6 +40,7 @@ impl Default for UpstreamOptions {
             idle_timeout: Duration::from_secs(3600),
             max_connection_duration: Duration::ZERO,
             max_requests_per_connection: 0,
+            filters: None,
         }
     }
 }
@@ -44,11 +49,11 @@ impl Default for UpstreamOptions {
 const KEY: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 impl UpstreamOptions {
-    /// Parses a cluster's HTTP options.
+    /// Parses a cluster's HTTP options; `filter` makes the factories of its filters.
     ///
     /// # Errors
     /// Everything that is wrong or not supported is reported at its path.
-    pub fn parse(proto: HttpOptionsProto, at: &At<'_>) -> Result<Self, Invalid> {
+    pub fn parse(proto: HttpOptionsProto, at: &At<'_>, filter: &FilterParser<'_>) -> Result<Self, Invalid> {
         let HttpOptionsProto { common, upstream, http1, http2, max_requests_per_connection, mut typed } = proto;
         let mut f = at.fields();
         f.unsupported("upstream_http_protocol_options", upstream);
@@ -59,7 +64,7 @@ impl UpstreamOptions {
         f.unsupported("typed_extension_protocol_options", typed);
         let parsed = f.optional_or("typed_extension_protocol_options", options, Self::default(), |any, at| {
             let at = at.key(KEY);
-            Self::parse_typed(at.any(&any)?, &at)
+            Self::parse_typed(at.any(&any)?, &at, filter)
         });
         f.finish(|| {
             let mut options = parsed.take();
@@ -71,7 +76,7 @@ impl UpstreamOptions {
         })
     }
 
-    fn parse_typed(proto: pb::HttpProtocolOptions, at: &At<'_>) -> Result<Self, Invalid> {
+    fn parse_typed(proto: pb::HttpProtocolOptions, at: &At<'_>, filter: &FilterParser<'_>) -> Result<Self, Invalid> {
         let pb::HttpProtocolOptions {
             common_http_protocol_options,
             upstream_http_protocol_options,
@@ -85,7 +90,9 @@ impl UpstreamOptions {
         } = proto;
         let mut f = at.fields();
         f.unsupported("upstream_http_protocol_options", upstream_http_protocol_options);
-        f.unsupported("http_filters", http_filters);
+        let filters = f.value("http_filters", http_filters, |protos, at| {
+            upstream_filters::parse(protos, at, Owner::Cluster, filter)
+        });
         f.unsupported("header_validation_config", header_validation_config);
         f.unsupported("outlier_detection", outlier_detection);
         f.unsupported("request_mirror_policies", request_mirror_policies);
@@ -118,7 +125,7 @@ impl UpstreamOptions {
             }
             None => f.reject("upstream_protocol_options", "one of them must be set"),
         }
-        f.finish(|| options)
+        f.finish(|| Self { filters: filters.take(), ..options })
     }
 
     fn set(

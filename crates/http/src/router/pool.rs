@@ -17,8 +17,10 @@ use nuncio_upstream::{
 
 use super::UpstreamEnd;
 use super::options::UpstreamOptions;
+use crate::chain::Plan;
 use crate::codec_stats::CodecStats;
 use crate::connection_manager::{Connection, Event, Same, Side, run};
+use crate::filter::FactoryContext;
 use crate::http_worker::HttpWorker;
 use crate::streams::StreamKey;
 
@@ -31,6 +33,8 @@ pub(crate) struct ClusterLocal {
     codecs: Rc<CodecStats>,
     names: Arc<ClusterNames>,
     balancer: RoundRobin,
+    /// The filters that each attempt has of its own.
+    upstream_plan: Option<Rc<Plan>>,
     /// By host and priority.
     pools: RefCell<Vec<Option<Rc<HostPool>>>>,
 }
@@ -62,10 +66,6 @@ pub(crate) struct Upstream {
 #[derive(Clone, Copy)]
 pub(crate) struct Ticket(Option<Waiting>);
 
-impl Ticket {
-    pub(crate) const NONE: Self = Self(None);
-}
-
 /// What a pool has for a request.
 pub(crate) enum Acquired {
     Ready(Rc<Connection>),
@@ -76,8 +76,16 @@ pub(crate) enum Acquired {
 impl ClusterLocal {
     pub(crate) fn new(http: Weak<HttpWorker>, cluster: Arc<Cluster>) -> Self {
         let worker = http.upgrade().map_or(nuncio_worker::WorkerIndex::MAIN, |http| http.worker().index());
+        let upstream_plan = http.upgrade().and_then(|http| {
+            let options = cluster.config.http.downcast_ref::<UpstreamOptions>()?;
+            Plan::build_upstream(
+                options.filters.as_deref(),
+                &FactoryContext { worker: http.worker(), scope: &cluster.scope },
+            )
+        });
         Self {
             http,
+            upstream_plan,
             stats: cluster.stats.local(worker),
             codes: Rc::new(ClusterCodes::new(&cluster.scope, worker)),
             codecs: Rc::new(CodecStats::new(&cluster.scope, worker)),
@@ -94,6 +102,11 @@ impl ClusterLocal {
 
     pub(crate) fn codes(&self) -> &Rc<ClusterCodes> {
         &self.codes
+    }
+
+    /// The cluster's own filters for each attempt; `None` when it has none, so that those of the router count.
+    pub(crate) fn upstream_plan(&self) -> Option<&Rc<Plan>> {
+        self.upstream_plan.as_ref()
     }
 
     pub(crate) fn names(&self) -> &Arc<ClusterNames> {

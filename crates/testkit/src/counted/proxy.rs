@@ -106,7 +106,7 @@ impl Proxy {
     /// Builds it; nothing has been sent yet.
     pub fn new(setup: Setup) -> Self {
         let registry = Arc::new(Clusters::default());
-        let config = config::load(&setup.bootstrap, &Schema::new(), &registry);
+        let config = config::load(&setup.bootstrap, &Schema::new(), &registry, &config::no_filters);
         let (tasks, clock, store) = (Rc::<RunQueue>::default(), VirtualClock::new(), Store::new(2));
         let spawner = Spawner::Simulated(Rc::clone(&tasks) as Rc<dyn nuncio_worker::Executor>);
         let worker = Worker::new(WorkerIndex(1), Clock::simulated(clock.clone()), Random::seeded(1), spawner);

@@ -89,7 +89,7 @@ impl World {
         let scenario = Rc::new(Scenario::draw(sim));
         sim.trace(|| format!("{scenario:?}"));
         let registry = Arc::new(Clusters::default());
-        let config = SCHEMA.with(|schema| config::load(&scenario.bootstrap(), schema, &registry));
+        let config = SCHEMA.with(|schema| config::load(&scenario.bootstrap(), schema, &registry, &config::no_filters));
         let store = Store::new(2);
         let random = Random::seeded(sim.below(u64::MAX));
         let spawner = Spawner::Simulated(Rc::new(sim.clone()));
@@ -181,7 +181,7 @@ impl World {
         match update {
             Update::ReplaceCluster => {
                 let text = self.scenario.bootstrap();
-                let config = SCHEMA.with(|schema| config::load(&text, schema, &self.registry));
+                let config = SCHEMA.with(|schema| config::load(&text, schema, &self.registry, &config::no_filters));
                 config.clusters.into_iter().for_each(|cluster| self.publish(cluster));
             }
             Update::RemoveCluster => drop(self.registry.reference("a").publish(None)),
