@@ -1,6 +1,7 @@
 //! The binary from outside: a bootstrap in, bytes through it, an exit code.
 
 mod command_line;
+mod filters;
 mod origin;
 mod proxy;
 

@@ -19,7 +19,12 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Starts the binary with these routes and a cluster for each name.
     pub(crate) fn start(routes: &str, hosts: &[(&str, u16)]) -> Self {
-        let file = write(&bootstrap(routes, hosts));
+        Self::start_with(&bootstrap(routes, hosts))
+    }
+
+    /// Starts the binary with this bootstrap, which has one listener.
+    pub(crate) fn start_with(text: &str) -> Self {
+        let file = write(text);
         let mut process = Command::new(env!("CARGO_BIN_EXE_nuncio"))
             .args(["--concurrency", "1", "-c"])
             .arg(&file)
