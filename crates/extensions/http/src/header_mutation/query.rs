@@ -201,3 +201,47 @@ fn encode(text: &[u8]) -> Vec<u8> {
     }
     encoded
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Envoy 1.40's answers to a filter that removes a parameter which is not there.
+    #[test]
+    fn a_query_is_decoded_and_sorted_by_name() {
+        let check = |path: &str, expected: &str| {
+            let mut line = Line::new();
+            Parameters::of(path.as_bytes()).append_to(&mut line);
+            assert_eq!(String::from_utf8_lossy(line.as_bytes()), expected, "{path}");
+        };
+        check("/x", "");
+        check("/x?", "");
+        check("/x?x", "?x=");
+        check("/x?b=2&a=1", "?a=1&b=2");
+        check("/x?k=0&a=1&k=5", "?a=1&k=0&k=5");
+        check("/x?a=1&&b=2&", "?=&a=1&b=2");
+        check("/x?a&&", "?=&a=");
+        check("/x?&", "?=");
+        check("/x?=v", "?=v");
+        check("/x?=&=", "?=&=");
+        check("/x?a=%20x+y%2Fz&b=%zz&c=a=b", "?a= x+y/z&b=%zz&c=a=b");
+        check("/x?%6b=0", "?k=0");
+        check("/x?a=%C3%A9", "?a=é");
+        check("/x?a%3Db=c%26d", "?a=b=c&d");
+        check("/x?a=%2", "?a=%2");
+        check("/x&a?b", "?b=");
+    }
+
+    #[test]
+    fn added_values_are_encoded_as_envoy_does() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(String::from_utf8_lossy(&encode(text.as_bytes())), expected, "{text}");
+        };
+        check(
+            "~*'()!@:,;$[]{}|\\^`\"<>?#+/-_.A9 =&",
+            "%7E*%27%28%29%21%40%3A%2C%3B%24%5B%5D%7B%7D%7C%5C%5E%60%22%3C%3E%3F%23%2B%2F-_.A9%20%3D%26",
+        );
+        check("a b&c=d%e/é", "a%20b%26c%3Dd%25e%2F%C3%A9");
+        check("", "");
+    }
+}
