@@ -18,6 +18,8 @@ pub(crate) struct Habits {
     pub(crate) pipelined: usize,
     /// Longest pause before a request, in microseconds.
     pub(crate) max_pause: u64,
+    /// Longest pause before each read, in microseconds.
+    pub(crate) reads_slowly: u64,
     /// Bytes of responses after which it stops reading for very long.
     pub(crate) stops_reading: Option<u64>,
     /// Whether it ends its direction after the last request.
@@ -113,7 +115,7 @@ impl Connection {
             return Ok(Some(cut));
         }
         self.end.send(head.as_bytes()).await?;
-        let cut = send_body(&self.sim, &self.end, *id, Part::Request, *request).await?;
+        let cut = send_body(&self.sim, &self.ledger, &self.end, *id, Part::Request, *request).await?;
         if let Some(cut) = cut {
             give_up(&self.sim, &self.end, cut).await?;
         }
@@ -122,7 +124,7 @@ impl Connection {
 
     /// Reads responses until the connection ends or nothing more is expected.
     async fn read(&self) {
-        let mut reader = Reader::new(&self.end);
+        let mut reader = Reader::new(&self.sim, &self.end, self.habits.reads_slowly);
         let mut seen = 0;
         loop {
             let is_idle = || self.waiting.borrow().is_empty();
@@ -172,6 +174,7 @@ impl Connection {
                     if from_origin && piece != content(id, Part::Response, offset, length) {
                         self.fail(format!("the body of response {id} arrived changed after {offset} bytes"));
                     }
+                    self.ledger.body_received(id, Part::Response, length);
                     offset += length;
                     *seen += length;
                     if self.loses_patience(*seen).await {

@@ -9,7 +9,7 @@ use nuncio_network::{ConnectFuture, Connector, Transport};
 
 use super::executor::Sim;
 use super::ledger::Ledger;
-use super::pipe::{Weather, pipe};
+use super::pipe::pipe;
 use super::scenario::{Protocol, Scenario};
 use super::{http2_origin, origin};
 
@@ -42,11 +42,18 @@ impl Connector for SimConnector {
                 sim.trace(|| "connect refused".to_owned());
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
-            let (near, far) = pipe(&sim, "up", Weather::draw(&sim, scenario.breaking_odds));
+            let (near, far) = pipe(&sim, "up", scenario.weather(&sim));
             match scenario.upstream {
-                Protocol::Http1 => sim.start(origin::serve(sim.clone(), ledger, far, scenario.origins_leave)),
+                Protocol::Http1 => {
+                    sim.start(origin::serve(sim.clone(), ledger, far, scenario.origins_leave, scenario.origins_pause))
+                }
                 Protocol::Http2 => {
-                    sim.start(http2_origin::serve(sim.clone(), ledger, far, scenario.manners(&sim)));
+                    sim.start(http2_origin::serve(
+                        sim.clone(),
+                        ledger,
+                        far,
+                        scenario.manners(&sim, scenario.origins_pause),
+                    ));
                 }
             }
             let local = SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));

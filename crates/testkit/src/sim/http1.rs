@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::executor::Sim;
 use super::pipe::{End, Received};
 
 /// A head that was read.
@@ -39,6 +40,9 @@ pub(crate) enum Gone {
 pub(crate) struct Reader {
     end: Rc<End>,
     buffer: Vec<u8>,
+    sim: Sim,
+    /// Longest pause after each read, in microseconds.
+    max_pause: u64,
 }
 
 impl Head {
@@ -84,8 +88,8 @@ impl Head {
 }
 
 impl Reader {
-    pub(crate) fn new(end: &Rc<End>) -> Self {
-        Self { end: Rc::clone(end), buffer: Vec::new() }
+    pub(crate) fn new(sim: &Sim, end: &Rc<End>, max_pause: u64) -> Self {
+        Self { end: Rc::clone(end), buffer: Vec::new(), sim: sim.clone(), max_pause }
     }
 
     /// Bytes that were read and belong to nothing yet.
@@ -94,6 +98,9 @@ impl Reader {
     }
 
     async fn more(&mut self) -> Result<(), Gone> {
+        if self.max_pause > 0 {
+            self.sim.sleep(self.sim.below(self.max_pause)).await;
+        }
         match self.end.receive().await {
             Received::Bytes(bytes) => {
                 self.buffer.extend_from_slice(&bytes);

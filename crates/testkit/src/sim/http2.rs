@@ -34,6 +34,8 @@ pub(crate) struct Manners {
     pub(crate) refills: u64,
     /// Streams that we allow at once.
     pub(crate) max_streams: u32,
+    /// Longest pause before each read of the socket, in microseconds.
+    pub(crate) max_pause: u64,
     /// The connection window that the proxy gives at most.
     pub(crate) their_window: i64,
 }
@@ -259,6 +261,9 @@ impl Http2 {
         let mut buffer = Vec::new();
         loop {
             self.inner.changed.until(|| !self.inner.is_paused.get() || self.inner.is_over.get()).await;
+            if self.inner.manners.max_pause > 0 {
+                self.inner.sim.sleep(self.inner.sim.below(self.inner.manners.max_pause)).await;
+            }
             match self.inner.end.receive().await {
                 Received::Bytes(bytes) => buffer.extend_from_slice(&bytes),
                 end @ (Received::Fin | Received::Reset) => {

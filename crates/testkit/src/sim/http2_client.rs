@@ -9,7 +9,7 @@ use super::executor::Sim;
 use super::http2::{Http2, Incoming, Manners, Part};
 use super::ledger::{BodyFraming, Cut, Exchange, Ledger, Message, Outcome, Part as BodyPart, content};
 use super::notify::Notify;
-use super::origin::STALL;
+use super::origin::{STALL, piece_size};
 use super::pipe::{Broken, End};
 
 #[derive(Clone)]
@@ -95,7 +95,10 @@ impl Connection {
         }
         let ends = request.body == 0 && request.cut.is_none() && request.framing == BodyFraming::Length;
         self.http2.send_head(stream, &fields, ends);
-        if !ends && let Some(cut) = send_body(&self.sim, &self.http2, stream, *id, BodyPart::Request, *request).await? {
+        if !ends
+            && let Some(cut) =
+                send_body(&self.sim, &self.ledger, &self.http2, stream, *id, BodyPart::Request, *request).await?
+        {
             match cut {
                 Cut::Fin | Cut::Reset => self.http2.reset(stream, 8),
                 Cut::Stall => {}
@@ -131,6 +134,7 @@ impl Connection {
                         let what = format!("the body of response {id} arrived changed after {offset} bytes");
                         self.ledger.fail(&self.sim, what);
                     }
+                    self.ledger.body_received(id, BodyPart::Response, length);
                     offset += length;
                     self.seen.set(self.seen.get() + length);
                     self.lose_patience();
@@ -166,6 +170,7 @@ impl Connection {
 /// Sends a body, up to where it is cut.
 pub(crate) async fn send_body(
     sim: &Sim,
+    ledger: &Ledger,
     http2: &Http2,
     stream: u32,
     id: u32,
@@ -176,12 +181,13 @@ pub(crate) async fn send_body(
     let stop = message.cut.map_or(message.body, |(at, _)| at.min(message.body));
     let mut offset = 0;
     while offset < stop {
-        let most = sim.pick(&[1, 100, 5_000, 50_000]);
+        let most = piece_size(sim, message.body);
         let n = sim.between(1, most).min(stop - offset);
         // The end comes with the last piece or in an empty one of its own.
         let ends = offset + n == message.body && message.cut.is_none() && !has_trailers && id.is_multiple_of(2);
         http2.send_data(stream, &content(id, part, offset, n), ends).await?;
         offset += n;
+        ledger.body_sent(id, part, n);
         if ends {
             return Ok(None);
         }

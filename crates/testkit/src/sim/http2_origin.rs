@@ -97,6 +97,7 @@ impl Origin {
                         let what = format!("the body of request {id} arrived changed after {offset} bytes");
                         self.ledger.fail(&self.sim, what);
                     }
+                    self.ledger.body_received(id, BodyPart::Request, length);
                     offset += length;
                     is_ended = end;
                 }
@@ -125,7 +126,8 @@ impl Origin {
         if ends {
             return Ok(());
         }
-        let cut = send_body(&self.sim, &self.http2, stream, exchange.id, BodyPart::Response, message).await?;
+        let cut =
+            send_body(&self.sim, &self.ledger, &self.http2, stream, exchange.id, BodyPart::Response, message).await?;
         match cut {
             Some(Cut::Fin) => self.http2.close(),
             Some(Cut::Reset) => self.http2.reset(stream, self.code()),

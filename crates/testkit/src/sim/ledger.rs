@@ -103,6 +103,15 @@ struct Entry {
     outcome: Option<Outcome>,
     heads_at_origin: u32,
     complete_at_origin: u32,
+    /// Body bytes sent and received, of the request and of the response.
+    moved: [Moved; 2],
+}
+
+/// Bytes of one body.
+#[derive(Clone, Copy, Default)]
+struct Moved {
+    sent: u64,
+    received: u64,
 }
 
 impl Ledger {
@@ -115,12 +124,36 @@ impl Ledger {
         let mut exchanges = self.inner.exchanges.borrow_mut();
         let id = exchanges.len() as u32;
         let exchange = make(id);
-        exchanges.push(Entry { exchange, is_sent: false, outcome: None, heads_at_origin: 0, complete_at_origin: 0 });
+        exchanges.push(Entry {
+            exchange,
+            is_sent: false,
+            outcome: None,
+            heads_at_origin: 0,
+            complete_at_origin: 0,
+            moved: Default::default(),
+        });
         id
     }
 
     pub(crate) fn exchange(&self, id: u32) -> Option<Exchange> {
         self.inner.exchanges.borrow().get(id as usize).map(|entry| entry.exchange.clone())
+    }
+
+    /// A sender has given bytes of a body to its connection.
+    pub(crate) fn body_sent(&self, id: u32, part: Part, bytes: u64) {
+        self.inner.exchanges.borrow_mut()[id as usize].moved[part as usize].sent += bytes;
+    }
+
+    /// A receiver has read bytes of a body.
+    pub(crate) fn body_received(&self, id: u32, part: Part, bytes: u64) {
+        self.inner.exchanges.borrow_mut()[id as usize].moved[part as usize].received += bytes;
+    }
+
+    /// The most bytes of one body that are between sender and receiver now.
+    pub(crate) fn most_under_way(&self) -> u64 {
+        let exchanges = self.inner.exchanges.borrow();
+        let moved = exchanges.iter().filter(|entry| entry.outcome.is_none()).flat_map(|entry| entry.moved);
+        moved.map(|moved| moved.sent.saturating_sub(moved.received)).max().unwrap_or(0)
     }
 
     /// Something happened that must not.

@@ -13,9 +13,9 @@ pub(crate) const STALL: u64 = 3 * 3600 * 1_000_000;
 
 /// Serves one connection until it ends; `leaves` percent of the times it has answered it closes soon, whatever may be
 /// on its way by then.
-pub(crate) async fn serve(sim: Sim, ledger: Ledger, end: End, leaves: u64) {
+pub(crate) async fn serve(sim: Sim, ledger: Ledger, end: End, leaves: u64, max_pause: u64) {
     let end = Rc::new(end);
-    let mut reader = Reader::new(&end);
+    let mut reader = Reader::new(&sim, &end, max_pause);
     loop {
         let head = match reader.head().await {
             Ok(head) => head,
@@ -81,16 +81,16 @@ async fn answer(
             if read_body(sim, ledger, reader, head, exchange).await.is_err() {
                 return false;
             }
-            send_answer(sim, end, exchange).await == Ok(Sent::Whole)
+            send_answer(sim, ledger, end, exchange).await == Ok(Sent::Whole)
         }
         AnswerTiming::Early => {
             // Both at once: the answer is sent by a task of its own.
             let done = Notify::default();
             let result = Rc::new(std::cell::Cell::new(None));
-            let (s, e, x) = (sim.clone(), Rc::clone(end), exchange.clone());
+            let (s, l, e, x) = (sim.clone(), ledger.clone(), Rc::clone(end), exchange.clone());
             let (told, place) = (done.clone(), Rc::clone(&result));
             sim.start(async move {
-                place.set(Some(send_answer(&s, &e, &x).await));
+                place.set(Some(send_answer(&s, &l, &e, &x).await));
                 told.notify();
             });
             let read = read_body(sim, ledger, reader, head, exchange).await;
@@ -116,6 +116,7 @@ async fn read_body(
                 if piece != content(id, Part::Request, offset, length) {
                     ledger.fail(sim, format!("the body of request {id} arrived changed after {offset} bytes"));
                 }
+                ledger.body_received(id, Part::Request, length);
                 offset += length;
             }
             Ok(None) => {
@@ -138,7 +139,7 @@ pub(crate) enum Sent {
     Cut,
 }
 
-async fn send_answer(sim: &Sim, end: &End, exchange: &Exchange) -> Result<Sent, Broken> {
+async fn send_answer(sim: &Sim, ledger: &Ledger, end: &End, exchange: &Exchange) -> Result<Sent, Broken> {
     let Answer { status, message, informational, delay, timing: _, closes } = exchange.answer;
     sim.sleep(delay).await;
     for _ in 0..informational {
@@ -164,7 +165,7 @@ async fn send_answer(sim: &Sim, end: &End, exchange: &Exchange) -> Result<Sent, 
     }
     end.send(head.as_bytes()).await?;
     if has_body {
-        let is_cut = send_body(sim, end, exchange.id, Part::Response, message).await?;
+        let is_cut = send_body(sim, ledger, end, exchange.id, Part::Response, message).await?;
         if let Some(cut) = is_cut {
             return give_up(sim, end, cut).await;
         }
@@ -176,6 +177,7 @@ async fn send_answer(sim: &Sim, end: &End, exchange: &Exchange) -> Result<Sent, 
 /// Sends a body with its framing, up to where it is cut.
 pub(crate) async fn send_body(
     sim: &Sim,
+    ledger: &Ledger,
     end: &End,
     id: u32,
     part: Part,
@@ -185,7 +187,7 @@ pub(crate) async fn send_body(
     let stop = message.cut.map_or(message.body, |(at, _)| at.min(message.body));
     let mut offset = 0;
     while offset < stop {
-        let most = sim.pick(&[1, 100, 5_000, 50_000]);
+        let most = piece_size(sim, message.body);
         let n = sim.between(1, most).min(stop - offset);
         let piece = content(id, part, offset, n);
         if is_chunked {
@@ -194,6 +196,7 @@ pub(crate) async fn send_body(
             end.send(&piece).await?;
         }
         offset += n;
+        ledger.body_sent(id, part, n);
         if message.max_pause > 0 {
             sim.sleep(sim.below(message.max_pause)).await;
         }
@@ -207,6 +210,11 @@ pub(crate) async fn send_body(
         BodyFraming::Length | BodyFraming::Close => {}
     }
     Ok(None)
+}
+
+/// The longest piece in which a sender gives a body to its connection next: large ones only of large bodies.
+pub(crate) fn piece_size(sim: &Sim, body: u64) -> u64 {
+    sim.pick(&[1, 100, 5_000, 50_000]).max(body / 100)
 }
 
 /// Ends a message as `cut` says.

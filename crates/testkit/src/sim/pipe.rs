@@ -31,6 +31,17 @@ pub(crate) struct Weather {
 }
 
 impl Weather {
+    /// Weather for much data: cut less fine, and little of it under way.
+    pub(crate) fn draw_steady(sim: &Sim) -> Self {
+        Self {
+            max_delay: sim.pick(&[0, 100, 5_000]),
+            capacity: sim.pick(&[2_000, 16_000]),
+            max_piece: sim.pick(&[10_000, 100_000]),
+            pending: sim.pick(&[0, 5]),
+            reset_after: None,
+        }
+    }
+
     /// Draws a connection's weather; one in `odds` is reset somewhere.
     pub(crate) fn draw(sim: &Sim, odds: u64) -> Self {
         Self {

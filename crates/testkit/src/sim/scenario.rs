@@ -4,13 +4,18 @@ use super::client::Habits;
 use super::executor::Sim;
 use super::http2::Manners;
 use super::ledger::{Answer, AnswerTiming, BodyFraming, Cut, Exchange, Message};
+use super::pipe::Weather;
 
 /// All that is decided before the world starts.
 #[derive(Debug)]
 pub(crate) struct Scenario {
     pub(crate) clients: Vec<Client>,
+    /// Much data; nothing goes wrong.
+    pub(crate) is_heavy: bool,
+    /// Longest pause of an origin before each read, in microseconds.
+    pub(crate) origins_pause: u64,
     /// One connection in so many breaks; none when zero.
-    pub(crate) breaking_odds: u64,
+    breaking_odds: u64,
     /// Longest time to connect, in microseconds.
     pub(crate) connect_delay: u64,
     /// Percent of connects that never end, and that are refused.
@@ -125,27 +130,41 @@ impl Timeouts {
 enum Mood {
     Happy,
     Rough,
+    /// Much data and slow readers, and nothing that goes wrong: what is held back is counted.
+    Heavy,
 }
 
 impl Scenario {
     pub(crate) fn draw(sim: &Sim) -> Self {
-        let mood = if sim.chance(25) { Mood::Happy } else { Mood::Rough };
+        let mood = match sim.below(100) {
+            0..20 => Mood::Happy,
+            20..24 => Mood::Heavy,
+            _ => Mood::Rough,
+        };
+        let pause = if mood == Mood::Heavy { sim.pick(&[0, 100, 10_000, 100_000]) } else { 0 };
         let is_rough = mood == Mood::Rough;
         let often = |percent| if is_rough { sim.pick(&[0, 0, percent]) } else { 0 };
         let tight = |limits: &[u32]| if is_rough && sim.chance(30) { sim.pick(limits) } else { 1024 };
-        let clients = (0..sim.between(1, 4)).map(|_| Client::draw(sim, mood)).collect();
+        let clients =
+            (0..sim.between(1, if mood == Mood::Heavy { 2 } else { 4 })).map(|_| Client::draw(sim, mood)).collect();
         Self {
             clients,
+            is_heavy: mood == Mood::Heavy,
+            origins_pause: pause,
             breaking_odds: if is_rough { sim.pick(&[0, 0, 3, 10]) } else { 0 },
             connect_delay: sim.pick(&[0, 1, 1_000, 100_000]),
             connects_hang: often(20),
             connects_refused: often(30),
             origins_leave: often(50),
             timeouts: Timeouts::draw(sim, mood),
-            buffer_limit: sim.pick(&[1_024, 4_096, 32_768, 1_048_576]),
+            buffer_limit: sim.pick(if mood == Mood::Heavy {
+                &[1_024, 4_096, 32_768]
+            } else {
+                &[1_024, 4_096, 32_768, 1_048_576]
+            }),
             upstream: sim.pick(&[Protocol::Http1, Protocol::Http2]),
             window: sim.pick(&[65_535, 65_535, 200_000]),
-            updates: updates(sim),
+            updates: if mood == Mood::Heavy { Vec::new() } else { updates(sim) },
             max_connections: tight(&[1, 2, 3]),
             max_pending: tight(&[1, 2]),
             max_requests: tight(&[1, 2, 3]),
@@ -153,13 +172,27 @@ impl Scenario {
     }
 
     /// How a peer treats one HTTP/2 connection.
-    pub(crate) fn manners(&self, sim: &Sim) -> Manners {
+    pub(crate) fn manners(&self, sim: &Sim, max_pause: u64) -> Manners {
         Manners {
-            window: sim.pick(&[500, 3_000, 20_000, 65_535, 1_000_000]),
+            window: sim.pick(if self.is_heavy { &[20_000, 65_535] } else { &[500, 3_000, 20_000, 65_535, 1_000_000] }),
             refills: sim.pick(&[0, 30, 100]),
             max_streams: sim.pick(&[1, 2, 100, 100]),
+            max_pause,
             their_window: i64::from(self.window),
         }
+    }
+
+    /// How a connection treats its bytes.
+    pub(crate) fn weather(&self, sim: &Sim) -> Weather {
+        if self.is_heavy { Weather::draw_steady(sim) } else { Weather::draw(sim, self.breaking_odds) }
+    }
+
+    /// Bytes of one body that may be between its sender and its receiver: what two connections hold, what the proxy
+    /// may hold for either of them, and the windows of HTTP/2.
+    pub(crate) fn most_under_way(&self) -> u64 {
+        const CONNECTION: u64 = 16_000;
+        const READ: u64 = 64 * 1024;
+        2 * (CONNECTION + READ + 2 * u64::from(self.buffer_limit) + 2 * u64::from(self.window))
     }
 
     /// The configuration.
@@ -230,17 +263,20 @@ impl Client {
     fn draw(sim: &Sim, mood: Mood) -> Self {
         let is_rough = mood == Mood::Rough;
         let rare = |limit| if is_rough && sim.chance(10) { Some(sim.size(limit)) } else { None };
+        let is_heavy = mood == Mood::Heavy;
         let habits = Habits {
+            reads_slowly: if is_heavy { sim.pick(&[0, 100, 10_000, 100_000]) } else { 0 },
             pipelined: sim.pick(&[1, 1, 2, 5]),
             max_pause: sim.pick(&[0, 0, 10_000, 3_000_000]),
             stops_reading: rare(50_000),
             half_closes: sim.chance(20),
             leaves_after: rare(50_000),
         };
+        let count = if is_heavy { 1 } else { sim.between(1, 5) };
         Self {
             protocol: sim.pick(&[Protocol::Http1, Protocol::Http2]),
             habits,
-            exchanges: (0..sim.between(1, 5)).map(|_| exchange(sim, mood)).collect(),
+            exchanges: (0..count).map(|_| if is_heavy { heavy(sim) } else { exchange(sim, mood) }).collect(),
         }
     }
 }
@@ -268,6 +304,24 @@ fn exchange(sim: &Sim, mood: Mood) -> Exchange {
         spoil(sim, &mut exchange);
     }
     exchange
+}
+
+/// Much data in one direction or both.
+fn heavy(sim: &Sim) -> Exchange {
+    let message = || {
+        let body = sim.pick(&[0, 1_000_000, 2_000_000]);
+        let framing = sim.pick(&[BodyFraming::Length, BodyFraming::Chunked]);
+        Message { body, framing, max_pause: 0, cut: None }
+    };
+    let answer = Answer {
+        status: 200,
+        message: message(),
+        informational: 0,
+        delay: 0,
+        timing: AnswerTiming::AfterRequest,
+        closes: false,
+    };
+    Exchange { id: 0, method: "POST", route: "none", request: message(), answer }
 }
 
 fn message(sim: &Sim) -> Message {

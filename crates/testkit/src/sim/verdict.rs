@@ -10,7 +10,10 @@ use super::world::World;
 
 /// Looked at while the world runs.
 pub(crate) fn look(world: &World) {
-    let _ = world;
+    if !world.scenario.is_heavy || !world.sim.polls().is_multiple_of(16) {
+        return;
+    }
+    world.most_held.set(world.most_held.get().max(world.ledger.most_under_way()));
 }
 
 /// Looked at when nothing can happen any more; `blocks` were in use before the world was.
@@ -22,6 +25,10 @@ pub(crate) fn judge(world: &World, end: Idle, blocks: usize) {
         Idle::Spinning => fail("tasks wake each other without end".to_owned()),
     }
     world.ledger.judge(&world.sim, may_repeat);
+    let (held, limit) = (world.most_held.get(), world.scenario.most_under_way());
+    if held > limit {
+        fail(format!("{held} bytes of one body were under way, more than {limit}"));
+    }
     let census = world.http.census();
     if census != Census::default() {
         fail(format!("not everything has ended: {census:?}"));

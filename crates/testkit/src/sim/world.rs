@@ -19,7 +19,7 @@ use nuncio_worker::{Clock, Lifecycle, Random, Spawner, Worker};
 use super::connector::SimConnector;
 use super::executor::{Idle, Sim};
 use super::ledger::Ledger;
-use super::pipe::{Weather, pipe};
+use super::pipe::pipe;
 use super::scenario::{Protocol, Scenario, Update};
 use super::verdict;
 use super::{client, http2_client};
@@ -57,6 +57,8 @@ pub(crate) struct World {
     counts: Rc<ListenerCounts>,
     pub(crate) managers: Vec<Rc<Manager>>,
     pub(crate) scenario: Rc<Scenario>,
+    /// The most bytes of one body that were under way, in worlds where that is watched.
+    pub(crate) most_held: Cell<u64>,
     next_port: Cell<u16>,
 }
 
@@ -117,6 +119,7 @@ impl World {
             counts,
             managers,
             scenario,
+            most_held: Cell::new(0),
             next_port: Cell::new(10_000),
         };
         for cluster in config.clusters {
@@ -144,18 +147,17 @@ impl World {
             let requests = Rc::new(RefCell::new(requests));
             let accept = self.acceptor();
             let (sim, ledger, habits) = (self.sim.clone(), self.ledger.clone(), client.habits);
-            let odds = self.scenario.breaking_odds;
             let scenario = Rc::clone(&self.scenario);
             self.sim.start(async move {
                 sim.sleep(sim.below(20_000)).await;
                 while !requests.borrow().is_empty() {
-                    let (near, far) = pipe(&sim, "down", Weather::draw(&sim, odds));
+                    let (near, far) = pipe(&sim, "down", scenario.weather(&sim));
                     accept(far);
                     let (sim, ledger, requests) = (sim.clone(), ledger.clone(), Rc::clone(&requests));
                     match client.protocol {
                         Protocol::Http1 => client::run(sim, ledger, near, habits, requests).await,
                         Protocol::Http2 => {
-                            let manners = scenario.manners(&sim);
+                            let manners = scenario.manners(&sim, habits.reads_slowly);
                             http2_client::run(sim, ledger, near, habits, manners, requests).await;
                         }
                     }
