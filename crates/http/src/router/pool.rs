@@ -331,7 +331,7 @@ impl HostPool {
         let codec = if self.options.is_http2 {
             Codec::http2(Role::Client, Rc::new(self.options.http2.clone()), now)
         } else {
-            Codec::http1(Role::Client, Rc::new(self.options.http1.clone()), now)
+            Codec::http1(Role::Client, Rc::new(self.http1_options()), now)
         };
         let remote = Address::from(self.host().address.socket());
         let info = Rc::new(ConnectionInfo {
@@ -355,6 +355,15 @@ impl HostPool {
         let connection = Connection::new(http, side, info, codec, transport);
         http.worker().spawn(run(Rc::clone(&connection)));
         self.offer(&connection);
+    }
+
+    /// The codec's options: what may be held back of responses is the cluster's to say.
+    fn http1_options(&self) -> nuncio_codec::http1::Options {
+        let mut options = self.options.http1.clone();
+        if self.cluster.config.buffer_limit_bytes > 0 {
+            options.read_limit = self.cluster.config.buffer_limit_bytes as usize;
+        }
+        options
     }
 
     fn connect_failed(self: &Rc<Self>, end: UpstreamEnd) {
