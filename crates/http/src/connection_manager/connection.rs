@@ -353,6 +353,9 @@ impl Connection {
         }
         if self.phase.get() == Phase::Flushing {
             self.go_on_closing(before);
+        } else if before >= self.side.buffer_limit() && self.queued() < self.side.buffer_limit() {
+            // The driver stopped if it ran while so much waited, and nothing else would tell it that there is room.
+            self.wake_if_paused();
         }
     }
 
