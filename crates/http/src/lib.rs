@@ -12,6 +12,7 @@ mod filter;
 mod header_mutation;
 mod http_worker;
 mod local_reply;
+pub mod plant;
 pub mod route;
 mod router;
 mod sanitize_hop_by_hop;

@@ -24,6 +24,7 @@ use super::drain::Drain;
 use super::driver::Downstream;
 use crate::codec_stats::CodecGauges;
 use crate::http_worker::HttpWorker;
+use crate::plant::{Plant, is_planted};
 use crate::router::pool::Upstream;
 use crate::streams::StreamKey;
 
@@ -186,9 +187,12 @@ impl Connection {
     pub(crate) fn release(self: &Rc<Self>, id: StreamId, bytes: u32) {
         let wants_input = self.codec(|codec| {
             codec.release(id, bytes);
+            if is_planted(Plant::DoubleCredit) {
+                codec.release(id, bytes);
+            }
             codec.wants_input()
         });
-        if wants_input && self.is_read_paused.get() {
+        if wants_input && self.is_read_paused.get() && !is_planted(Plant::LostWakeup) {
             self.wake();
         }
     }

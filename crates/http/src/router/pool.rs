@@ -22,6 +22,7 @@ use crate::codec_stats::CodecStats;
 use crate::connection_manager::{Connection, Event, Same, Side, run};
 use crate::filter::FactoryContext;
 use crate::http_worker::HttpWorker;
+use crate::plant::{Plant, is_planted};
 use crate::streams::StreamKey;
 
 /// One worker's half of a cluster. Owner: the worker.
@@ -236,6 +237,9 @@ impl HostPool {
         if cancelled.is_some() {
             self.stats.upstream_rq_pending_active.dec();
             self.stats.upstream_rq_cancelled.inc();
+        }
+        if is_planted(Plant::LeakedBreakerSlot) {
+            std::mem::forget(cancelled);
         }
     }
 
