@@ -338,7 +338,17 @@ impl Http2 {
     fn our_settings_hold(&self) {
         let ours = i64::from(self.inner.manners.window);
         let change = ours - self.inner.our_initial.replace(ours);
-        self.inner.streams.borrow_mut().values_mut().for_each(|stream| stream.receive_window += change);
+        let mut due = Vec::new();
+        for (id, stream) in self.inner.streams.borrow_mut().iter_mut() {
+            stream.receive_window += change;
+            // More may have come than the window is now: nothing will, until it is opened again.
+            if stream.receive_window < 100 && !stream.is_ended && !stream.is_reset {
+                let amount = std::mem::take(&mut stream.unrefilled);
+                stream.receive_window += amount;
+                due.push((*id, amount));
+            }
+        }
+        due.into_iter().for_each(|(id, amount)| self.refill(id, amount));
     }
 
     fn headers(&self, id: u32, flags: u8, block: &[u8]) {

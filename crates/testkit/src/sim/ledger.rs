@@ -225,6 +225,11 @@ impl Ledger {
         found.into_iter().for_each(|what| self.fail(sim, what));
     }
 
+    /// All requests, and what came of them.
+    pub(crate) fn outcomes(&self) -> Vec<(Exchange, Option<Outcome>)> {
+        self.inner.exchanges.borrow().iter().map(|entry| (entry.exchange.clone(), entry.outcome)).collect()
+    }
+
     /// How many requests were answered by an origin, answered otherwise, ended visibly, and given up.
     pub(crate) fn tally(&self) -> [u64; 4] {
         let mut tally = [0; 4];

@@ -12,6 +12,8 @@ pub(crate) struct Scenario {
     pub(crate) clients: Vec<Client>,
     /// Much data; nothing goes wrong.
     pub(crate) is_heavy: bool,
+    /// Nothing goes wrong.
+    pub(crate) is_calm: bool,
     /// Longest pause of an origin before each read, in microseconds.
     pub(crate) origins_pause: u64,
     /// One connection in so many breaks; none when zero.
@@ -81,7 +83,7 @@ impl Timeouts {
         let rarely = |usual: &'static str, others: &[&'static str]| {
             if mood == Mood::Rough && sim.chance(20) { sim.pick(others) } else { usual }
         };
-        let requests = || if sim.chance(20) { sim.between(1, 3) as u32 } else { 0 };
+        let requests = || if mood == Mood::Rough && sim.chance(20) { sim.between(1, 3) as u32 } else { 0 };
         Self {
             stream_idle: rarely("60s", &["0.3s", "3s"]),
             request: rarely("0s", &["0.2s", "5s"]),
@@ -128,7 +130,8 @@ impl Timeouts {
 /// How much goes wrong.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mood {
-    Happy,
+    /// Nothing goes wrong, and there is time enough.
+    Calm,
     Rough,
     /// Much data and slow readers, and nothing that goes wrong: what is held back is counted.
     Heavy,
@@ -137,7 +140,7 @@ enum Mood {
 impl Scenario {
     pub(crate) fn draw(sim: &Sim) -> Self {
         let mood = match sim.below(100) {
-            0..20 => Mood::Happy,
+            0..20 => Mood::Calm,
             20..24 => Mood::Heavy,
             _ => Mood::Rough,
         };
@@ -150,6 +153,7 @@ impl Scenario {
         Self {
             clients,
             is_heavy: mood == Mood::Heavy,
+            is_calm: mood != Mood::Rough,
             origins_pause: pause,
             breaking_odds: if is_rough { sim.pick(&[0, 0, 3, 10]) } else { 0 },
             connect_delay: sim.pick(&[0, 1, 1_000, 100_000]),
@@ -164,7 +168,7 @@ impl Scenario {
             }),
             upstream: sim.pick(&[Protocol::Http1, Protocol::Http2]),
             window: sim.pick(&[65_535, 65_535, 200_000]),
-            updates: if mood == Mood::Heavy { Vec::new() } else { updates(sim) },
+            updates: if is_rough { updates(sim) } else { Vec::new() },
             max_connections: tight(&[1, 2, 3]),
             max_pending: tight(&[1, 2]),
             max_requests: tight(&[1, 2, 3]),
@@ -184,7 +188,12 @@ impl Scenario {
 
     /// How a connection treats its bytes.
     pub(crate) fn weather(&self, sim: &Sim) -> Weather {
-        if self.is_heavy { Weather::draw_steady(sim) } else { Weather::draw(sim, self.breaking_odds) }
+        if self.is_heavy {
+            return Weather::draw_steady(sim);
+        }
+        let weather = Weather::draw(sim, self.breaking_odds);
+        // Time enough, also for many small pieces.
+        Weather { max_delay: if self.is_calm { weather.max_delay.min(1_000) } else { weather.max_delay }, ..weather }
     }
 
     /// Bytes of one body that may be between its sender and its receiver: what two connections hold, what the proxy
@@ -266,10 +275,11 @@ impl Client {
         let is_heavy = mood == Mood::Heavy;
         let habits = Habits {
             reads_slowly: if is_heavy { sim.pick(&[0, 100, 10_000, 100_000]) } else { 0 },
-            pipelined: sim.pick(&[1, 1, 2, 5]),
+            pipelined: if is_rough { sim.pick(&[1, 1, 2, 5]) } else { 1 },
             max_pause: sim.pick(&[0, 0, 10_000, 3_000_000]),
             stops_reading: rare(50_000),
-            half_closes: sim.chance(20),
+            // As in Envoy, a FIN ends the connection with what is under way.
+            half_closes: is_rough && sim.chance(20),
             leaves_after: rare(50_000),
         };
         let count = if is_heavy { 1 } else { sim.between(1, 5) };
@@ -302,6 +312,11 @@ fn exchange(sim: &Sim, mood: Mood) -> Exchange {
     let mut exchange = Exchange { id: 0, method, route: sim.pick(&routes), request, answer: answer(sim) };
     if mood == Mood::Rough {
         spoil(sim, &mut exchange);
+    } else {
+        exchange.answer.timing = AnswerTiming::AfterRequest;
+        exchange.answer.closes = false;
+        exchange.answer.message.body %= 20_000;
+        exchange.request.body %= 20_000;
     }
     exchange
 }

@@ -3,9 +3,10 @@
 use nuncio_http::Census;
 use nuncio_message::live_blocks;
 use nuncio_stats::ScalarKind;
+use nuncio_upstream::{Resource, RoutingPriority};
 
 use super::executor::Idle;
-use super::ledger::Exchange;
+use super::ledger::{Exchange, Outcome};
 use super::world::World;
 
 /// Looked at while the world runs.
@@ -41,6 +42,8 @@ pub(crate) fn judge(world: &World, end: Idle, blocks: usize) {
         fail(format!("{} panics", world.http.panics()));
     }
     stats(world);
+    breakers(world);
+    calm(world);
 }
 
 /// How often more than once a request may be sent: never, since the retries that are configured are of requests of
@@ -48,6 +51,34 @@ pub(crate) fn judge(world: &World, end: Idle, blocks: usize) {
 fn may_repeat(exchange: &Exchange) -> u32 {
     let _ = exchange;
     0
+}
+
+/// Where nothing goes wrong, every request that has a way to an origin is answered by one: whatever a time limit had
+/// to clean up is a wake-up lost.
+fn calm(world: &World) {
+    if !world.scenario.is_calm {
+        return;
+    }
+    for (exchange, outcome) in world.ledger.outcomes() {
+        let reaches_origin = matches!(exchange.route, "plain" | "retry" | "none");
+        if reaches_origin && !matches!(outcome, Some(Outcome::Complete { from_origin: true, .. })) {
+            world.ledger.fail(&world.sim, format!("nothing went wrong, and yet: {outcome:?} of {exchange:?}"));
+        }
+    }
+}
+
+/// Nothing is taken of any breaker.
+fn breakers(world: &World) {
+    for cluster in world.clusters.borrow().iter() {
+        for priority in [RoutingPriority::Default, RoutingPriority::High] {
+            for resource in [Resource::Connections, Resource::PendingRequests, Resource::Requests, Resource::Retries] {
+                let taken = cluster.breakers(priority).in_use(resource);
+                if taken != 0 {
+                    world.ledger.fail(&world.sim, format!("{taken} of the breaker of {resource:?} are still taken"));
+                }
+            }
+        }
+    }
 }
 
 /// Gauges are back at zero, and each request was finished once.
