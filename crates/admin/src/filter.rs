@@ -99,6 +99,7 @@ impl HttpFilter for Asked {
             && let Poll::Ready(answer) = pending.poll(task.waker())
         {
             let answer = answer.unwrap_or_else(|| Answer::text(500, "the page could not be made\n"));
+            note(cx);
             cx.begin_response(head(&answer));
             self.state = State::Sending { body: answer.body, sent: 0 };
         }
@@ -140,7 +141,13 @@ impl Asked {
 fn send(answer: Answer, cx: &mut StreamCx<'_>) {
     let mut body = Buffer::new();
     body.extend_from_slice(answer.body.as_bytes());
+    note(cx);
     cx.respond(head(&answer), body);
+}
+
+/// What access logs tell of who answered, in Envoy's words.
+fn note(cx: &mut StreamCx<'_>) {
+    cx.info_mut().response_code_details = Some("admin_filter_response".into());
 }
 
 fn head(answer: &Answer) -> Headers {

@@ -10,14 +10,19 @@ use nuncio_admin::pages::{
 };
 use nuncio_admin::{Page, PathMatcher, Site, SiteFilter};
 use nuncio_config::{At, Invalid};
-use nuncio_http::{ConnectionManager, HttpWorker, ListenerInfo, Manager};
+use nuncio_http::{ConnectionManager, HttpWorker, ListenerInfo, LocalInfo, Manager};
 use nuncio_listener::{ListenerCounts, accept};
 use nuncio_matching::StringMatcher;
-use nuncio_network::Address;
+use nuncio_network::{Address, own_address};
+use nuncio_proto::envoy::config::accesslog::v3::{AccessLog, access_log};
 use nuncio_proto::envoy::config::bootstrap::v3 as pb;
+use nuncio_proto::envoy::extensions::access_loggers::file::v3::FileAccessLog;
 use nuncio_stats::Store;
+use nuncio_telemetry::access_log::Config as LogConfig;
+use nuncio_telemetry::access_log::file::FileManager;
 use nuncio_upstream::Clusters;
 use nuncio_worker::{Lifecycle, Stopwatch};
+use prost::{Message, Name};
 
 use crate::memory;
 
@@ -25,6 +30,8 @@ use crate::memory;
 pub(crate) struct AdminConfig {
     /// Where it listens; nowhere by default.
     pub(crate) address: Option<Address>,
+    /// What is asked is logged here.
+    access_log: LogConfig,
     /// Paths that may be asked for, queries included; all without any.
     allow_paths: Vec<StringMatcher>,
 }
@@ -42,15 +49,25 @@ impl AdminConfig {
             allow_paths,
         } = proto;
         let mut f = at.fields();
-        f.unsupported("access_log", access_log);
-        f.unsupported("access_log_path", Some(access_log_path).filter(|path| !path.is_empty() && path != "/dev/null"));
+        let access_log = f.value("access_log", logs(access_log, access_log_path), LogConfig::parse);
         f.without_effect("profile_path", profile_path, "there is no profiler");
         let address = f.optional("address", address, Address::parse);
         f.unsupported("socket_options", socket_options);
         f.without_effect("ignore_global_conn_limit", ignore_global_conn_limit, "there is no global connection limit");
         let allow_paths = f.each("allow_paths", allow_paths, StringMatcher::parse);
-        f.finish(|| Self { address: address.take(), allow_paths: allow_paths.take() })
+        f.finish(|| Self { address: address.take(), access_log: access_log.take(), allow_paths: allow_paths.take() })
     }
+}
+
+/// The deprecated path is one more log, with the default format.
+fn logs(mut logs: Vec<AccessLog>, path: String) -> Vec<AccessLog> {
+    if !path.is_empty() {
+        let file = FileAccessLog { path, ..FileAccessLog::default() };
+        let config = prost_types::Any { type_url: FileAccessLog::type_url(), value: file.encode_to_vec() };
+        let config_type = Some(access_log::ConfigType::TypedConfig(config));
+        logs.push(AccessLog { name: "envoy.access_loggers.file".to_owned(), config_type, ..AccessLog::default() });
+    }
+    logs
 }
 
 /// What the pages show and change.
@@ -99,8 +116,10 @@ pub(crate) fn serve(
     http: &Rc<HttpWorker>,
     socket: TcpListener,
     config: AdminConfig,
+    files: &FileManager,
     subjects: Subjects,
-) -> std::io::Result<()> {
+) -> anyhow::Result<()> {
+    let logs = Arc::new(config.access_log.open(files)?);
     let root = subjects.store.scope("");
     let mut site = site(subjects);
     let allowed = config.allow_paths;
@@ -109,10 +128,12 @@ pub(crate) fn serve(
         site = site.with_allowed_paths(matcher);
     }
     let filter = SiteFilter::new(site);
-    let config = Arc::new(ConnectionManager::internal("admin", vec![Arc::new(filter)]));
+    let local = LocalInfo { address: own_address(), ..LocalInfo::default() };
+    let config = Arc::new(ConnectionManager::internal("admin", vec![Arc::new(filter)], Some(&local)));
     let counts = ListenerCounts::internal(&root, "admin", http.worker().index());
     let listener = ListenerInfo { name: None, filter_chain_name: None, scope: counts.scope().clone() };
-    let manager = Manager::build(http, &config, &Arc::default(), &root, listener);
+    let manager = Manager::build(http, &config, &logs, &root, listener);
     let state = Rc::clone(http);
-    accept(http.worker(), socket, counts, move |accepted| manager.serve(&state, accepted))
+    accept(http.worker(), socket, counts, move |accepted| manager.serve(&state, accepted))?;
+    Ok(())
 }

@@ -193,7 +193,7 @@ impl Server {
             std::fs::write(path, bound.to_string())
                 .map_err(|error| anyhow::anyhow!("cannot write admin address to '{}': {error}", path.display()))?;
         }
-        Ok(admin::serve(http, socket, config, self.subjects())?)
+        admin::serve(http, socket, config, &self.files, self.subjects())
     }
 
     /// Flushes the stats again and again: histograms show what they were at a flush.

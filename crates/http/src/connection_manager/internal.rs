@@ -16,12 +16,14 @@ impl ConnectionManager {
     /// A manager whose requests are answered by `filters`: it has no routes. Its counters are `http.<stat_prefix>.*`.
     ///
     /// As Envoy's admin it has no stream idle timeout, makes no request ids, and makes paths regular: `//ready` is `/ready`.
-    pub fn internal(stat_prefix: &str, filters: Vec<Arc<dyn FilterFactory>>) -> Self {
+    /// With `edge`, who we are, the peer is taken for the client (`use_remote_address`), as Envoy's admin does.
+    pub fn internal(stat_prefix: &str, filters: Vec<Arc<dyn FilterFactory>>, edge: Option<&LocalInfo>) -> Self {
         let router = prost_types::Any { type_url: format!("type.googleapis.com/{ROUTER}"), value: Vec::new() };
         let proto = pb::HttpConnectionManager {
             stat_prefix: stat_prefix.to_owned(),
             stream_idle_timeout: Some(prost_types::Duration::default()),
             generate_request_id: Some(false),
+            use_remote_address: Some(edge.is_some()),
             normalize_path: Some(true),
             merge_slashes: true,
             common_http_protocol_options: Some(HttpProtocolOptions::default()),
@@ -35,7 +37,7 @@ impl ConnectionManager {
             }],
             ..Default::default()
         };
-        let (sink, clusters) = (Diagnostics::new(), Clusters::default());
+        let (sink, clusters, nobody) = (Diagnostics::new(), Clusters::default(), LocalInfo::default());
         let cx = ParseContext {
             cluster: &|name| clusters.reference(name),
             has_cluster: &|_| false,
@@ -43,7 +45,7 @@ impl ConnectionManager {
             per_route: &|_, _, at| Err(at.not_implemented("a filter's configuration")),
             data_source: &|_, at| Err(at.not_implemented("a body that is not inline")),
             buffer_limit_bytes: 1 << 20,
-            local: &LocalInfo::default(),
+            local: edge.unwrap_or(&nobody),
         };
         let mut manager = Self::parse(proto, &At::root(&sink), &cx).expect("nothing in it is left to an operator");
         let unnamed = |factory| ChainFilter { name: Box::default(), is_disabled: false, factory };
@@ -59,7 +61,7 @@ mod tests {
 
     #[test]
     fn is_valid_without_any_configuration() {
-        let manager = ConnectionManager::internal("admin", Vec::new());
+        let manager = ConnectionManager::internal("admin", Vec::new(), None);
         assert_eq!(manager.stat_prefix, "admin");
         assert!(manager.stream_idle_timeout.is_zero());
     }
