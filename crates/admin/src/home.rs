@@ -72,7 +72,9 @@ fn field(parameter: &Parameter, out: &mut String) {
         Takes::Flag => out.push_str(&format!("<input type=\"checkbox\" name=\"{name}\">")),
         Takes::OneOf(choices) => {
             out.push_str(&format!("<select name=\"{name}\">"));
-            choices.iter().for_each(|choice| out.push_str(&format!("<option>{choice}</option>")));
+            // None, the default, comes first.
+            let choices = std::iter::once(&"").chain(choices.iter().filter(|choice| !choice.is_empty()));
+            choices.for_each(|choice| out.push_str(&format!("<option>{choice}</option>")));
             out.push_str("</select>");
         }
     }
@@ -96,7 +98,7 @@ mod tests {
         let page = |path, method, parameters| Entry { path, help: "a < b", method, parameters };
         check(page("/ready", Method::Any, &[]), "<a class=\"path\" href=\"/ready\">/ready</a><span>a &lt; b</span>");
         check(page("/quit", Method::Post, &[]), "<form method=\"post\" action=\"/quit\"><button>POST /quit</button>");
-        const FILTER: &[Parameter] = &[Parameter { name: "filter", help: "", takes: Takes::OneOf(&["", "x"]) }];
+        const FILTER: &[Parameter] = &[Parameter { name: "filter", help: "", takes: Takes::OneOf(&["x"]) }];
         check(
             page("/stats", Method::Any, FILTER),
             "<select name=\"filter\"><option></option><option>x</option></select>",

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nuncio_admin::pages::{About, Active, Loggers};
@@ -14,7 +15,7 @@ use nuncio_network::{ListenOptions, TcpConnector, bind, raise_descriptor_limit};
 use nuncio_stats::{Store, WorkerIndex};
 use nuncio_telemetry::access_log::file::{FileManager, Options as FileOptions};
 use nuncio_upstream::{Cluster, ClusterConfig, Clusters};
-use nuncio_worker::{Clock, Lifecycle, Random, Spawner, Stopwatch, Threads, Worker, available_parallelism};
+use nuncio_worker::{Clock, Lifecycle, Mailbox, Random, Spawner, Stopwatch, Threads, Worker, available_parallelism};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -170,7 +171,7 @@ impl Server {
         }
         self.lifecycle.set_live();
         self.stats.started();
-        self.flush_stats(&http);
+        self.flush_stats(&http, threads.mailboxes().to_vec());
         if let Some(echo) = example {
             echo.serve(&http)?;
         }
@@ -197,12 +198,20 @@ impl Server {
     }
 
     /// Flushes the stats again and again: histograms show what they were at a flush.
-    fn flush_stats(&self, http: &Rc<HttpWorker>) {
+    fn flush_stats(&self, http: &Rc<HttpWorker>, workers: Vec<Mailbox<Rc<HttpWorker>>>) {
         let (stats, store, state) = (Rc::clone(&self.stats), self.store.clone(), Rc::clone(http));
         let interval = self.stats_flush_interval;
+        let panics: Arc<[AtomicU64]> = workers.iter().map(|_| AtomicU64::default()).collect();
         http.worker().spawn(async move {
             loop {
                 state.sleep(interval).await;
+                // What workers answer now is counted at the next flush.
+                for (index, worker) in workers.iter().enumerate() {
+                    let panics = Arc::clone(&panics);
+                    worker.post(move |_, http| panics[index].store(http.panics(), Ordering::Relaxed));
+                }
+                stats
+                    .count_bugs(state.panics() + panics.iter().map(|count| count.load(Ordering::Relaxed)).sum::<u64>());
                 stats.flush();
                 store.latch_histograms();
             }

@@ -1,7 +1,7 @@
 //! What is counted for the process as a whole, under Envoy's names: `server.`, `cluster_manager.`,
 //! `listener_manager.`, `runtime.`, the watchdogs and the rest of what an idle server shows.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use nuncio_admin::pages::Refresh;
@@ -125,6 +125,9 @@ stat_group! {
     }
 }
 
+/// More than this, and more than what is in use, the heap does not keep free for long, such as after a long page.
+const MOST_FREE_BYTES: u64 = 32 * 1024 * 1024;
+
 thread_local! {
     /// `filesystem.`, on main: pages are shared by type though only main asks them, and this cannot be.
     static FILES: RefCell<Option<FileStats>> = const { RefCell::new(None) };
@@ -143,6 +146,8 @@ pub(crate) struct ServerStats {
     inflated: Dynamic,
     lifecycle: Arc<Lifecycle>,
     uptime: Stopwatch,
+    /// What of the panics of all workers is in `envoy_bug_failures`.
+    bugs: Cell<u64>,
 }
 
 impl ServerStats {
@@ -171,6 +176,7 @@ impl ServerStats {
             inflated: Dynamic::new(&store.scope("thread_local_cluster_manager.")),
             lifecycle: Arc::clone(lifecycle),
             uptime,
+            bugs: Cell::new(0),
         };
         stats.set_constants(workers);
         stats.set_state();
@@ -233,6 +239,12 @@ impl ServerStats {
         self.set_state();
     }
 
+    /// So many drivers and streams have panicked so far, on all workers.
+    pub(crate) fn count_bugs(&self, so_far: u64) {
+        let new = so_far.saturating_sub(self.bugs.replace(so_far));
+        self.server.local(WorkerIndex::MAIN).envoy_bug_failures.add(new);
+    }
+
     /// What a flush of the stats sets: state, memory, and how long the server has run.
     pub(crate) fn flush(&self) {
         (self.refresher())();
@@ -257,6 +269,9 @@ impl ServerStats {
 
     fn set_memory(&self) {
         let usage = memory::usage();
+        if usage.pageheap_free > usage.allocated.max(MOST_FREE_BYTES) {
+            memory::give_back();
+        }
         let server = self.server.local(WorkerIndex::MAIN);
         server.memory_allocated.set(usage.allocated);
         server.memory_heap_size.set(usage.heap_size);
@@ -312,6 +327,8 @@ mod tests {
         check("runtime.load_success", None, Some(2));
         check("server.hot_restart_generation", Some(1), None);
         check("filesystem.write_completed", None, Some(0));
+        [2, 2, 3].into_iter().for_each(|so_far| stats.count_bugs(so_far));
+        check("server.envoy_bug_failures", None, Some(3));
         lifecycle.fail_health_checks(true);
         (stats.refresher())();
         check("server.live", Some(0), None);
