@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use nuncio_admin::pages::Refresh;
+use nuncio_admin::pages::{Refresh, Usage};
 use nuncio_stats::{Dynamic, Group, LocalDynamic, Store, WorkerIndex, stat_group};
 use nuncio_telemetry::access_log::file::{FileManager, FileStats};
 use nuncio_worker::{Lifecycle, Stopwatch};
@@ -125,7 +125,7 @@ stat_group! {
     }
 }
 
-/// More than this, and more than what is in use, the heap does not keep free for long, such as after a long page.
+/// By this much the process may grow before free pages of the heap are given back, such as after a long page.
 const MOST_FREE_BYTES: u64 = 32 * 1024 * 1024;
 
 thread_local! {
@@ -148,6 +148,8 @@ pub(crate) struct ServerStats {
     uptime: Stopwatch,
     /// What of the panics of all workers is in `envoy_bug_failures`.
     bugs: Cell<u64>,
+    /// The process's size when free pages were last given back.
+    trimmed_bytes: Cell<u64>,
 }
 
 impl ServerStats {
@@ -177,6 +179,7 @@ impl ServerStats {
             lifecycle: Arc::clone(lifecycle),
             uptime,
             bugs: Cell::new(0),
+            trimmed_bytes: Cell::new(0),
         };
         stats.set_constants(workers);
         stats.set_state();
@@ -267,11 +270,18 @@ impl ServerStats {
         self.server.local(WorkerIndex::MAIN).state.set(self.lifecycle.state().number().into());
     }
 
+    /// Gives free pages back when they are many. Those of the last time still count as free, but not as resident.
+    fn trim(&self, usage: &Usage) {
+        let has_grown = usage.total_physical_bytes > self.trimmed_bytes.get() + MOST_FREE_BYTES;
+        if has_grown && usage.pageheap_free > usage.allocated.max(MOST_FREE_BYTES) {
+            memory::give_back();
+            self.trimmed_bytes.set(memory::usage().total_physical_bytes);
+        }
+    }
+
     fn set_memory(&self) {
         let usage = memory::usage();
-        if usage.pageheap_free > usage.allocated.max(MOST_FREE_BYTES) {
-            memory::give_back();
-        }
+        self.trim(&usage);
         let server = self.server.local(WorkerIndex::MAIN);
         server.memory_allocated.set(usage.allocated);
         server.memory_heap_size.set(usage.heap_size);
