@@ -1,6 +1,5 @@
 //! The site as an HTTP filter: collects the request, and answers it.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -10,7 +9,7 @@ use nuncio_http::{
 };
 use nuncio_message::{Buffer, Chunk, HeaderId, Headers};
 
-use crate::page::{Answer, Reply};
+use crate::page::{Answer, MakeBody, Reply};
 use crate::render::{Pending, Renderer};
 use crate::site::{Request, Site};
 
@@ -59,14 +58,16 @@ struct Asked {
     state: State,
 }
 
-/// `Asking` → `Waiting` → `Sending`, or from `Asking` at once to the end.
+/// `Asking` → `Beginning` → `Waiting` → `Sending`, or from `Asking` at once to the end.
 enum State {
     /// The request is still coming, or was answered at once.
     Asking,
-    /// Another thread makes the answer.
+    /// The head is on its way: the body is begun behind it, so that the answer is counted in what it tells.
+    Beginning(MakeBody),
+    /// Another thread makes the body.
     Waiting(Pending),
     /// The body is long: it goes in slices, between which main does other things.
-    Sending { body: Cow<'static, str>, sent: usize },
+    Sending { body: String, sent: usize },
 }
 
 impl HttpFilter for Asked {
@@ -95,13 +96,19 @@ impl HttpFilter for Asked {
     }
 
     fn poll_resume(&mut self, cx: &mut StreamCx<'_>, task: &mut Context<'_>) -> Poll<Resume> {
+        match std::mem::replace(&mut self.state, State::Asking) {
+            State::Beginning(make) => self.state = State::Waiting(self.shared.renderer.start(make)),
+            other => self.state = other,
+        }
         if let State::Waiting(pending) = &self.state
-            && let Poll::Ready(answer) = pending.poll(task.waker())
+            && let Poll::Ready(body) = pending.poll(task.waker())
         {
-            let answer = answer.unwrap_or_else(|| Answer::text(500, "the page could not be made\n"));
-            note(cx);
-            cx.begin_response(head(&answer));
-            self.state = State::Sending { body: answer.body, sent: 0 };
+            let Some(body) = body else {
+                self.state = State::Asking;
+                cx.reset();
+                return Poll::Pending;
+            };
+            self.state = State::Sending { body, sent: 0 };
         }
         if let State::Sending { body, sent } = &mut self.state {
             let slice = &body.as_bytes()[*sent..body.len().min(*sent + SLICE_BYTES)];
@@ -120,18 +127,20 @@ impl HttpFilter for Asked {
 
 impl Asked {
     fn answer(&mut self, cx: &mut StreamCx<'_>) {
-        let head = cx.request_headers();
-        let path = String::from_utf8_lossy(head.get(HeaderId::PATH).unwrap_or_default());
+        let asked = cx.request_headers();
+        let path = String::from_utf8_lossy(asked.get(HeaderId::PATH).unwrap_or_default());
         let request = Request {
-            method: head.get(HeaderId::METHOD).unwrap_or_default(),
+            method: asked.get(HeaderId::METHOD).unwrap_or_default(),
             path: &path,
-            content_type: head.get(HeaderId::CONTENT_TYPE).unwrap_or_default(),
+            content_type: asked.get(HeaderId::CONTENT_TYPE).unwrap_or_default(),
             body: &self.body,
         };
         match self.shared.site.answer(&request) {
             Reply::Now(answer) => send(answer, cx),
-            Reply::Later(make) => {
-                self.state = State::Waiting(self.shared.renderer.start(make));
+            Reply::Later { status, content_type, body } => {
+                note(cx);
+                cx.begin_response(head(status, content_type));
+                self.state = State::Beginning(body);
                 cx.poll_me();
             }
         }
@@ -142,7 +151,7 @@ fn send(answer: Answer, cx: &mut StreamCx<'_>) {
     let mut body = Buffer::new();
     body.extend_from_slice(answer.body.as_bytes());
     note(cx);
-    cx.respond(head(&answer), body);
+    cx.respond(head(answer.status, answer.content_type), body);
 }
 
 /// What access logs tell of who answered, in Envoy's words.
@@ -150,10 +159,10 @@ fn note(cx: &mut StreamCx<'_>) {
     cx.info_mut().response_code_details = Some("admin_filter_response".into());
 }
 
-fn head(answer: &Answer) -> Headers {
+fn head(status: u16, content_type: &str) -> Headers {
     let mut head = Headers::new();
-    head.set_number(HeaderId::STATUS, u64::from(answer.status));
-    head.push(HeaderId::CONTENT_TYPE, answer.content_type.as_bytes());
+    head.set_number(HeaderId::STATUS, u64::from(status));
+    head.push(HeaderId::CONTENT_TYPE, content_type.as_bytes());
     head.set_by_name(b"cache-control", b"no-cache, max-age=0");
     head.set_by_name(b"x-content-type-options", b"nosniff");
     head

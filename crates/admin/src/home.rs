@@ -1,4 +1,4 @@
-//! `/`: a page with a link for each page that shows something, and a button for each that does something.
+//! What HTML pages look like, and `/`: a page with a link for each page that shows something, and a button for each that does something.
 
 use crate::page::{Method, Parameter, Takes};
 use crate::site::Entry;
@@ -25,13 +25,11 @@ button { justify-self: start; align-self: start; font-family: ui-monospace, mono
 </style>
 </head>
 <body>
-<h1>Nuncio</h1>
-<p>The admin pages of this server. A button with POST changes its state.</p>
 "#;
 
 /// The page.
 pub(crate) fn render(pages: &[Entry]) -> String {
-    let mut out = String::from(HEAD);
+    let mut out = String::from("<p>The admin pages of this server. A button with POST changes its state.</p>\n");
     for page in pages.iter().filter(|page| page.path != "/") {
         out.push_str("<div class=\"page\">");
         if page.method == Method::Any && page.parameters.is_empty() {
@@ -45,8 +43,12 @@ pub(crate) fn render(pages: &[Entry]) -> String {
         }
         out.push_str("</div>\n");
     }
-    out.push_str("</body>\n</html>\n");
-    out
+    page("Nuncio", &out)
+}
+
+/// A document with a heading.
+pub(crate) fn page(heading: &str, body: &str) -> String {
+    format!("{HEAD}<h1>{heading}</h1>\n{body}</body>\n</html>\n")
 }
 
 fn form(page: &Entry, out: &mut String) {
@@ -81,7 +83,7 @@ fn field(parameter: &Parameter, out: &mut String) {
     out.push_str("</label>");
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -14,5 +14,5 @@ mod site;
 
 pub use filter::SiteFilter;
 pub use json::Json;
-pub use page::{Answer, Ask, Method, Page, Parameter, Reply, Takes};
+pub use page::{Answer, Ask, MakeBody, Method, Page, Parameter, Reply, Takes};
 pub use site::{PathMatcher, Request, Site};

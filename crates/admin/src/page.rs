@@ -105,9 +105,19 @@ fn decode(text: &str) -> String {
 pub enum Reply {
     /// Here it is.
     Now(Answer),
-    /// What makes it takes long, and is to be called on a thread of its own.
-    Later(Box<dyn FnOnce() -> Answer + Send>),
+    /// The head is known, but the body takes long: it is to be made on a thread of its own, once the head has gone.
+    Later {
+        /// HTTP status.
+        status: u16,
+        /// `content-type`
+        content_type: &'static str,
+        /// Makes the body.
+        body: MakeBody,
+    },
 }
+
+/// Makes a body.
+pub type MakeBody = Box<dyn FnOnce() -> String + Send>;
 
 impl From<Answer> for Reply {
     fn from(answer: Answer) -> Self {
@@ -142,8 +152,15 @@ impl Answer {
 
     /// 200 with a JSON document.
     pub fn json(document: &Json) -> Self {
-        Self { status: 200, content_type: "application/json", body: document.document().into() }
+        Self { status: 200, content_type: Self::JSON, body: document.document().into() }
     }
+
+    /// The `content-type` of plain text.
+    pub const TEXT: &'static str = TEXT;
+    /// The `content-type` of JSON.
+    pub const JSON: &'static str = "application/json";
+    /// The `content-type` of HTML.
+    pub const HTML: &'static str = HTML;
 
     /// 200 with an HTML document.
     pub fn html(document: String) -> Self {

@@ -1,15 +1,13 @@
-//! A thread for answers that take long to make, so that main stays free for others.
+//! A thread for bodies that take long to make, so that main stays free for others.
 //!
-//! It runs while there is something to make and ends then: an idle process has no use for it. One answer is made at a
+//! It runs while there is something to make and ends then: an idle process has no use for it. One body is made at a
 //! time; who waits is a request, so that there are no more of them than streams.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use crate::page::Answer;
-
-type Make = Box<dyn FnOnce() -> Answer + Send>;
+use crate::page::MakeBody;
 
 /// The thread, and who waits for it. Shared.
 #[derive(Default)]
@@ -17,25 +15,25 @@ pub(crate) struct Renderer(Arc<Mutex<Queue>>);
 
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<(Make, Arc<Mutex<Outcome>>)>,
+    jobs: VecDeque<(MakeBody, Arc<Mutex<Outcome>>)>,
     is_running: bool,
 }
 
 /// What has become of a job.
 enum Outcome {
     Waiting(Option<Waker>),
-    Made(Answer),
+    Made(String),
     /// The thread could not be started, or the page panicked.
     Failed,
     Taken,
 }
 
-/// An answer that is being made.
+/// A body that is being made.
 pub(crate) struct Pending(Arc<Mutex<Outcome>>);
 
 impl Renderer {
-    /// Has an answer made.
-    pub(crate) fn start(&self, make: Make) -> Pending {
+    /// Has a body made.
+    pub(crate) fn start(&self, make: MakeBody) -> Pending {
         let outcome = Arc::new(Mutex::new(Outcome::Waiting(None)));
         let mut queue = lock(&self.0);
         queue.jobs.push_back((make, Arc::clone(&outcome)));
@@ -78,15 +76,15 @@ fn work(shared: &Mutex<Queue>) {
 }
 
 impl Pending {
-    /// The answer, once; `None` when there is none to come.
-    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Option<Answer>> {
+    /// The body, once; `None` when there is none to come.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Option<String>> {
         let mut outcome = lock(&self.0);
         match std::mem::replace(&mut *outcome, Outcome::Taken) {
             Outcome::Waiting(_) => {
                 *outcome = Outcome::Waiting(Some(waker.clone()));
                 Poll::Pending
             }
-            Outcome::Made(answer) => Poll::Ready(Some(answer)),
+            Outcome::Made(body) => Poll::Ready(Some(body)),
             Outcome::Failed => Poll::Ready(None),
             Outcome::Taken => Poll::Pending,
         }
@@ -111,38 +109,38 @@ mod tests {
         }
     }
 
-    fn wait(pending: &Pending) -> Option<Answer> {
+    fn wait(pending: &Pending) -> Option<String> {
         let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
         loop {
             match pending.poll(&waker) {
-                Poll::Ready(answer) => return answer,
+                Poll::Ready(body) => return body,
                 Poll::Pending => std::thread::park(),
             }
         }
     }
 
     #[test]
-    fn answers_come_from_another_thread_each_to_who_asked() {
+    fn bodies_come_from_another_thread_each_to_who_asked() {
         let renderer = Renderer::default();
         let main = std::thread::current().id();
         let make = |body: &'static str| {
             renderer.start(Box::new(move || {
                 assert_ne!(std::thread::current().id(), main);
-                Answer::text(200, body)
+                body.to_owned()
             }))
         };
         let (first, second) = (make("1"), make("2"));
-        assert_eq!(wait(&second), Some(Answer::text(200, "2")));
-        assert_eq!(wait(&first), Some(Answer::text(200, "1")));
-        assert_eq!(wait(&make("3")), Some(Answer::text(200, "3")));
+        assert_eq!(wait(&second), Some("2".to_owned()));
+        assert_eq!(wait(&first), Some("1".to_owned()));
+        assert_eq!(wait(&make("3")), Some("3".to_owned()));
     }
 
     #[test]
     fn a_page_that_panics_leaves_the_thread_to_others() {
         let renderer = Renderer::default();
         let broken = renderer.start(Box::new(|| panic!("a bug in a page")));
-        let whole = renderer.start(Box::new(|| Answer::text(200, "fine")));
+        let whole = renderer.start(Box::new(|| "fine".to_owned()));
         assert_eq!(wait(&broken), None);
-        assert_eq!(wait(&whole), Some(Answer::text(200, "fine")));
+        assert_eq!(wait(&whole), Some("fine".to_owned()));
     }
 }

@@ -144,7 +144,7 @@ mod tests {
         let (content_type, body) = (content_type.as_bytes(), body.as_bytes());
         match site.answer(&Request { method: method.as_bytes(), path, content_type, body }) {
             Reply::Now(answer) => (answer.status, answer.body.into_owned()),
-            Reply::Later(_) => panic!("{path} is answered at once"),
+            Reply::Later { .. } => panic!("{path} is answered at once"),
         }
     }
 

@@ -38,11 +38,12 @@ impl Page for Clusters {
         // Any other format is text, as in Envoy.
         let is_json = ask.parameter("format").as_deref() == Some("json");
         let registry = Arc::clone(&self.0);
-        Reply::Later(Box::new(move || {
+        let body = Box::new(move || {
             let mut clusters = registry.active();
             clusters.retain(|cluster| filter.as_ref().is_none_or(|filter| filter.accepts(&cluster.config.name)));
-            if is_json { Answer::json(&as_json(&clusters)) } else { Answer::text(200, as_text(&clusters)) }
-        }))
+            if is_json { as_json(&clusters).document() } else { as_text(&clusters) }
+        });
+        Reply::Later { status: 200, content_type: if is_json { Answer::JSON } else { Answer::TEXT }, body }
     }
 }
 

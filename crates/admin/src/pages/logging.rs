@@ -337,7 +337,7 @@ mod tests {
     fn ask(page: &Logging, query: &str) -> (u16, String) {
         match page.answer(&Ask { query, body: b"" }) {
             Reply::Now(answer) => (answer.status, answer.body.into_owned()),
-            Reply::Later(_) => panic!("answered at once"),
+            Reply::Later { .. } => panic!("answered at once"),
         }
     }
 

@@ -57,7 +57,7 @@ mod tests {
     fn ask(page: &dyn Page, query: &str) -> Answer {
         match page.answer(&Ask { query, body: b"" }) {
             Reply::Now(answer) => answer,
-            Reply::Later(_) => panic!("answered at once"),
+            Reply::Later { .. } => panic!("answered at once"),
         }
     }
 

@@ -75,11 +75,15 @@ pub(super) static RULES: &[Rule] = &[
     parts("envoy.ext_authz_prefix", "http.*.ext_authz.$.**"),
     regex("envoy.http_conn_manager_prefix", ".http.", r"^listener\..*?\.http\.(([^.]+)\.)"),
     parts("envoy.http_conn_manager_prefix", "http.$.**"),
-    regex(
-        "envoy.listener_address",
-        "",
-        r"^listener\.(((?:[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|\[[a-fA-F_0-9]+\])_[0-9]+|[^.]+)\.)",
-    ),
+    // The admin's listener has no address in its names.
+    Rule {
+        never: "admin",
+        ..regex(
+            "envoy.listener_address",
+            "",
+            r"^listener\.(((?:[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|\[[a-fA-F_0-9]+\])_[0-9]+|[^.]+)\.)",
+        )
+    },
     parts("envoy.virtual_host", "vhost.$.**"),
     parts("envoy.route", "vhost.*.route.$.**"),
     parts("envoy.mongo_prefix", "mongo.$.**"),
