@@ -64,8 +64,8 @@ enum State {
     Asking,
     /// The head is on its way: the body is begun behind it, so that the answer is counted in what it tells.
     Beginning(MakeBody),
-    /// Another thread makes the body.
-    Waiting(Pending),
+    /// Another thread makes the body; the head may be kept until then.
+    Waiting { late_head: Option<Headers>, pending: Pending },
     /// The body is long: it goes in slices, between which main does other things.
     Sending { body: String, sent: usize },
 }
@@ -97,12 +97,17 @@ impl HttpFilter for Asked {
 
     fn poll_resume(&mut self, cx: &mut StreamCx<'_>, task: &mut Context<'_>) -> Poll<Resume> {
         match std::mem::replace(&mut self.state, State::Asking) {
-            State::Beginning(make) => self.state = State::Waiting(self.shared.renderer.start(make)),
+            State::Beginning(make) => {
+                self.state = State::Waiting { late_head: None, pending: self.shared.renderer.start(make) };
+            }
             other => self.state = other,
         }
-        if let State::Waiting(pending) = &self.state
+        if let State::Waiting { late_head, pending } = &mut self.state
             && let Poll::Ready(body) = pending.poll(task.waker())
         {
+            if let Some(head) = late_head.take() {
+                cx.begin_response(head);
+            }
             let Some(body) = body else {
                 self.state = State::Asking;
                 cx.reset();
@@ -137,10 +142,15 @@ impl Asked {
         };
         match self.shared.site.answer(&request) {
             Reply::Now(answer) => send(answer, cx),
-            Reply::Later { status, content_type, body } => {
+            Reply::Later { head_first, status, content_type, body } => {
                 note(cx);
-                cx.begin_response(head(status, content_type));
-                self.state = State::Beginning(body);
+                if head_first {
+                    cx.begin_response(head(status, content_type));
+                    self.state = State::Beginning(body);
+                } else {
+                    let late_head = Some(head(status, content_type));
+                    self.state = State::Waiting { late_head, pending: self.shared.renderer.start(body) };
+                }
                 cx.poll_me();
             }
         }

@@ -105,8 +105,10 @@ fn decode(text: &str) -> String {
 pub enum Reply {
     /// Here it is.
     Now(Answer),
-    /// The head is known, but the body takes long: it is to be made on a thread of its own, once the head has gone.
+    /// The head is known, but the body takes long: it is to be made on a thread of its own.
     Later {
+        /// Whether the head goes before the body is made, so that what the body tells of counts this answer too.
+        head_first: bool,
         /// HTTP status.
         status: u16,
         /// `content-type`

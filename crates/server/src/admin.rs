@@ -129,7 +129,7 @@ pub(crate) fn serve(
     }
     let filter = SiteFilter::new(site);
     let local = LocalInfo { address: own_address(), ..LocalInfo::default() };
-    let config = Arc::new(ConnectionManager::internal("admin", vec![Arc::new(filter)], Some(&local)));
+    let config = Arc::new(ConnectionManager::internal_edge("admin", vec![Arc::new(filter)], &local));
     let counts = ListenerCounts::internal(&root, "admin", http.worker().index());
     let listener = ListenerInfo { name: None, filter_chain_name: None, scope: counts.scope().clone() };
     let manager = Manager::build(http, &config, &logs, &root, listener);

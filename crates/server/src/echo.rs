@@ -48,7 +48,7 @@ impl Echo {
     /// # Errors
     /// When the socket cannot be registered.
     pub(crate) fn serve(self, http: &Rc<HttpWorker>) -> anyhow::Result<()> {
-        let config = Arc::new(ConnectionManager::internal("echo", vec![Arc::new(EchoFilter)], None));
+        let config = Arc::new(ConnectionManager::internal("echo", vec![Arc::new(EchoFilter)]));
         // A store of its own: the origin's counts are not the proxy's.
         let root = Store::new(1).scope("");
         let counts = ListenerCounts::internal(&root, "echo", http.worker().index());

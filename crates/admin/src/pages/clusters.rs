@@ -43,7 +43,8 @@ impl Page for Clusters {
             clusters.retain(|cluster| filter.as_ref().is_none_or(|filter| filter.accepts(&cluster.config.name)));
             if is_json { as_json(&clusters).document() } else { as_text(&clusters) }
         });
-        Reply::Later { status: 200, content_type: if is_json { Answer::JSON } else { Answer::TEXT }, body }
+        let content_type = if is_json { Answer::JSON } else { Answer::TEXT };
+        Reply::Later { head_first: false, status: 200, content_type, body }
     }
 }
 

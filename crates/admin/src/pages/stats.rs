@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nuncio_stats::Store;
-use nuncio_stats::render::{Page as Kind, Query, Refusal, render};
+use nuncio_stats::render::{Format, Page as Kind, Query, Refusal, render};
 
 use crate::home;
 use crate::page::{Answer, Ask, Page, Parameter, Reply, Takes};
@@ -109,13 +109,15 @@ fn answer(store: &Store, refresh: &Refresh, kind: Kind, ask: &Ask<'_>) -> Reply 
     };
     refresh();
     let store = store.clone();
+    // Envoy counts the answer before it writes the stats, but for Prometheus.
+    let head_first = query.format != Format::Prometheus;
     let content_type = if is_html { Answer::HTML } else { query.format.content_type() };
     let body = Box::new(move || {
         let mut body = String::new();
         render(&store, &query, &[], &mut body);
         if is_html { home::page("Stats", &format!("<pre>{}</pre>\n", home::escape(&body))) } else { body }
     });
-    Reply::Later { status: 200, content_type, body }
+    Reply::Later { head_first, status: 200, content_type, body }
 }
 
 fn refuse(refusal: &Refusal) -> Answer {
@@ -137,7 +139,7 @@ mod tests {
         let check = |query: &str, status: u16, content_type: &str, expected: &str| {
             let (told, kind, body) = match page.answer(&Ask { query, body: b"" }) {
                 Reply::Now(answer) => (answer.status, answer.content_type, answer.body.into_owned()),
-                Reply::Later { status, content_type, body } => (status, content_type, body()),
+                Reply::Later { status, content_type, body, .. } => (status, content_type, body()),
             };
             assert_eq!((told, kind), (status, content_type), "{query}");
             assert!(body.contains(expected), "{expected} in {body}");

@@ -16,8 +16,16 @@ impl ConnectionManager {
     /// A manager whose requests are answered by `filters`: it has no routes. Its counters are `http.<stat_prefix>.*`.
     ///
     /// As Envoy's admin it has no stream idle timeout, makes no request ids, and makes paths regular: `//ready` is `/ready`.
-    /// With `edge`, who we are, the peer is taken for the client (`use_remote_address`), as Envoy's admin does.
-    pub fn internal(stat_prefix: &str, filters: Vec<Arc<dyn FilterFactory>>, edge: Option<&LocalInfo>) -> Self {
+    pub fn internal(stat_prefix: &str, filters: Vec<Arc<dyn FilterFactory>>) -> Self {
+        Self::build_internal(stat_prefix, filters, None)
+    }
+
+    /// As [`internal`](Self::internal), but the peer is taken for the client (`use_remote_address`), as by Envoy's admin.
+    pub fn internal_edge(stat_prefix: &str, filters: Vec<Arc<dyn FilterFactory>>, local: &LocalInfo) -> Self {
+        Self::build_internal(stat_prefix, filters, Some(local))
+    }
+
+    fn build_internal(stat_prefix: &str, filters: Vec<Arc<dyn FilterFactory>>, edge: Option<&LocalInfo>) -> Self {
         let router = prost_types::Any { type_url: format!("type.googleapis.com/{ROUTER}"), value: Vec::new() };
         let proto = pb::HttpConnectionManager {
             stat_prefix: stat_prefix.to_owned(),
@@ -61,7 +69,7 @@ mod tests {
 
     #[test]
     fn is_valid_without_any_configuration() {
-        let manager = ConnectionManager::internal("admin", Vec::new(), None);
+        let manager = ConnectionManager::internal("admin", Vec::new());
         assert_eq!(manager.stat_prefix, "admin");
         assert!(manager.stream_idle_timeout.is_zero());
     }
