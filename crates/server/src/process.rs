@@ -12,7 +12,7 @@ use nuncio_config::Source;
 use nuncio_http::{ConnectionManager, HttpWorker, ListenerInfo, Manager};
 use nuncio_listener::{ListenerConfig, ListenerCounts, accept};
 use nuncio_network::{ListenOptions, TcpConnector, bind, raise_descriptor_limit};
-use nuncio_stats::{Store, WorkerIndex};
+use nuncio_stats::{Store, WorkerIndex, sanitize};
 use nuncio_telemetry::access_log::file::{FileManager, Options as FileOptions};
 use nuncio_upstream::{Cluster, ClusterConfig, Clusters};
 use nuncio_worker::{Clock, Lifecycle, Mailbox, Random, Spawner, Stopwatch, Threads, Worker, available_parallelism};
@@ -143,7 +143,9 @@ impl Server {
         let threads = Threads::start(self.workers, move |worker| {
             HttpWorker::new(worker, Rc::new(TcpConnector), Arc::clone(&registry), Arc::clone(&lifecycle))
         })?;
+        let mut gauges = Vec::new();
         for listener in listeners {
+            gauges.push(format!("listener.{}.downstream_cx_active", sanitize(&listener.stat_name)));
             let options = ListenOptions { reuse_port: listener.reuse_port, backlog: listener.backlog };
             let sockets = bind(listener.address.socket(), usize::from(self.workers), options)?;
             let bound = sockets[0].local_addr()?;
@@ -171,7 +173,7 @@ impl Server {
         }
         self.lifecycle.set_live();
         self.stats.started();
-        self.flush_stats(&http, threads.mailboxes().to_vec());
+        self.flush_stats(&http, threads.mailboxes().to_vec(), gauges);
         if let Some(echo) = example {
             echo.serve(&http)?;
         }
@@ -198,7 +200,9 @@ impl Server {
     }
 
     /// Flushes the stats again and again: histograms show what they were at a flush.
-    fn flush_stats(&self, http: &Rc<HttpWorker>, workers: Vec<Mailbox<Rc<HttpWorker>>>) {
+    ///
+    /// `gauges` count the listeners' open connections.
+    fn flush_stats(&self, http: &Rc<HttpWorker>, workers: Vec<Mailbox<Rc<HttpWorker>>>, gauges: Vec<String>) {
         let (stats, store, state) = (Rc::clone(&self.stats), self.store.clone(), Rc::clone(http));
         let interval = self.stats_flush_interval;
         let panics: Arc<[AtomicU64]> = workers.iter().map(|_| AtomicU64::default()).collect();
@@ -212,6 +216,8 @@ impl Server {
                 }
                 stats
                     .count_bugs(state.panics() + panics.iter().map(|count| count.load(Ordering::Relaxed)).sum::<u64>());
+                let open = gauges.iter().filter_map(|gauge| store.gauge(gauge)).sum::<i64>();
+                stats.set_connections(open.max(0).cast_unsigned());
                 stats.flush();
                 store.latch_histograms();
             }

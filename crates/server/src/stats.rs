@@ -248,6 +248,11 @@ impl ServerStats {
         self.server.local(WorkerIndex::MAIN).envoy_bug_failures.add(new);
     }
 
+    /// So many downstream connections are open.
+    pub(crate) fn set_connections(&self, open: u64) {
+        self.server.local(WorkerIndex::MAIN).total_connections.set(open);
+    }
+
     /// What a flush of the stats sets: state, memory, and how long the server has run.
     pub(crate) fn flush(&self) {
         (self.refresher())();

@@ -3,7 +3,7 @@
 //! Workers load, then add: a limit can be overshot by a race, as in Envoy. Slots are guards, so that none leaks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use nuncio_stats::{Group, Local, WorkerIndex};
 
@@ -69,13 +69,15 @@ impl Thresholds {
 pub struct Breakers {
     thresholds: Thresholds,
     counts: [AtomicU32; RESOURCES],
+    /// Whether the gauge of a resource has been shown: Envoy sets it at each use, so that it counts as used.
+    is_shown: [AtomicBool; RESOURCES],
     stats: Group<BreakerStats>,
 }
 
 impl Breakers {
     /// All closed.
     pub fn new(thresholds: Thresholds, stats: Group<BreakerStats>) -> Self {
-        Self { thresholds, counts: Default::default(), stats }
+        Self { thresholds, counts: Default::default(), is_shown: Default::default(), stats }
     }
 
     /// The limits.
@@ -99,7 +101,20 @@ impl Breakers {
         if used == self.thresholds.limit(resource) {
             self.gauge(resource, worker, 1);
         }
+        if !self.is_shown[resource as usize].load(Ordering::Relaxed) {
+            self.show(resource, worker);
+        }
         BreakerSlot { breakers: Arc::clone(self), resource, worker }
+    }
+
+    /// At the first use.
+    #[cold]
+    fn show(&self, resource: Resource, worker: WorkerIndex) {
+        self.is_shown[resource as usize].store(true, Ordering::Relaxed);
+        self.gauge(resource, worker, 0);
+        if resource == Resource::Connections {
+            self.stats.local(worker).cx_pool_open.add(0);
+        }
     }
 
     fn release(&self, resource: Resource, worker: WorkerIndex) {
@@ -118,7 +133,7 @@ impl Breakers {
             Resource::Requests => &stats.rq_open,
             Resource::Retries => &stats.rq_retry_open,
         };
-        if change > 0 { gauge.inc() } else { gauge.dec() }
+        gauge.add(change);
     }
 }
 
