@@ -215,7 +215,7 @@ mod tests {
         check(Direction::Request, |rig| {
             let client = rig.client();
             let body = "x".repeat(1_000_000);
-            rig.send(&client, format!("POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000\r\n\r\n"));
+            rig.send(&client, "POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000\r\n\r\n");
             let b = rig.origin(B);
             b.set_room(0);
             rig.send(&client, &body);

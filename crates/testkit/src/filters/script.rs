@@ -84,7 +84,7 @@ pub enum Act {
     /// Lets go of a direction.
     Resume(Direction),
     /// Does more after some milliseconds.
-    Later(u64, Vec<Act>),
+    Later(u64, Vec<Self>),
 }
 
 /// What to do in the callback when it comes for the `nth` time, from zero.

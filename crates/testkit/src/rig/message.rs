@@ -32,8 +32,7 @@ impl Message {
         let (start, fields) = head.split_once("\r\n").unwrap_or((head, ""));
         let mut message = Self { start: start.to_owned(), headers: parse_fields(fields), ..Self::default() };
         if message.header("transfer-encoding") == Some("chunked") {
-            loop {
-                let Some((size, tail)) = rest.split_once("\r\n") else { break };
+            while let Some((size, tail)) = rest.split_once("\r\n") {
                 let size = usize::from_str_radix(size, 16).expect("a chunk's size");
                 if size == 0 {
                     let (trailers, tail) = tail.split_once("\r\n\r\n").unwrap_or(("", tail.trim_start_matches("\r\n")));

@@ -152,7 +152,7 @@ fn a_body_in_watermark_mode_pauses_its_sender() {
 fn a_response_in_watermark_mode_pauses_the_host() {
     let resume = Act::Later(10, vec![Act::Resume(Response)]);
     for place in 0..3 {
-        let steps = [step(On::ResponseHead, 0, &[resume.clone()], Say::StopAllWatermark)];
+        let steps = [step(On::ResponseHead, 0, std::slice::from_ref(&resume), Say::StopAllWatermark)];
         let mut it = Exchange::new(at(place, &steps));
         it.ask(GET).answer("HTTP/1.1 200 OK\r\ncontent-length: 5000000\r\n\r\n").answer(&"x".repeat(5_000_000));
         let unread = it.origin.as_ref().map(|origin| origin.unread()).unwrap_or_default();
