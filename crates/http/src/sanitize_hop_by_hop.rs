@@ -19,7 +19,6 @@ pub(crate) fn request(headers: &mut Headers, keeps_upgrade: bool) -> Result<(), 
     headers.remove(HeaderId::KEEP_ALIVE);
     headers.remove(HeaderId::PROXY_CONNECTION);
     headers.remove(HeaderId::TRANSFER_ENCODING);
-    headers.remove(HeaderId::HTTP2_SETTINGS);
     keep_te_trailers(headers);
     Ok(())
 }

@@ -492,7 +492,10 @@ impl Core {
             }
             Deadline::Duration | Deadline::Route | Deadline::PerTry | Deadline::Retry => {
                 stats.downstream_rq_max_duration_reached.inc();
-                LocalReply::new(504, "downstream duration timeout", "max_duration_timeout")
+                let mut reply = LocalReply::new(504, "downstream duration timeout", "max_duration_timeout");
+                // DEADLINE_EXCEEDED, not what the status would be told as.
+                reply.grpc_status = Some(4);
+                reply
             }
         };
         self.reply(reply);

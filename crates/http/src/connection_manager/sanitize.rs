@@ -37,6 +37,8 @@ const NOT_FROM_OUTSIDE: &[HeaderId] = &[
     HeaderId::X_ENVOY_DECORATOR_OPERATION,
     HeaderId::X_ENVOY_DOWNSTREAM_SERVICE_CLUSTER,
     HeaderId::X_ENVOY_DOWNSTREAM_SERVICE_NODE,
+    HeaderId::X_ENVOY_ORIGINAL_PATH,
+    HeaderId::X_ENVOY_ORIGINAL_HOST,
 ];
 
 /// Checks the head and rewrites it.
@@ -63,7 +65,11 @@ fn check_and_rewrite(core: &mut Core) -> Result<(), LocalReply> {
     path(core, config)?;
     host(core, config);
     let request = &mut core.request;
-    if asks_for_upgrade(request) {
+    if upgrade_token(request).is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"h2c")) {
+        // Envoy stays with HTTP/1.
+        request.remove(HeaderId::UPGRADE);
+        request.remove(HeaderId::HTTP2_SETTINGS);
+    } else if upgrade_token(request).is_some() {
         manager.stats.downstream_rq_ws_on_non_ws_route.inc();
         return Err(LocalReply::new(403, "", "upgrade_failed"));
     }
@@ -126,11 +132,11 @@ fn host(core: &mut Core, config: &ConnectionManager) {
     }
 }
 
-fn asks_for_upgrade(request: &Headers) -> bool {
-    request.has(HeaderId::UPGRADE)
-        && request.get(HeaderId::CONNECTION).is_some_and(|value| {
-            value.split(|byte| *byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
-        })
+/// The protocol that the client wants to change to, if `connection` says so too.
+fn upgrade_token(request: &Headers) -> Option<&[u8]> {
+    let asks = request.get(HeaderId::CONNECTION)?.split(|byte| *byte == b',');
+    asks.map(<[u8]>::trim_ascii).find(|token| token.eq_ignore_ascii_case(b"upgrade"))?;
+    request.get(HeaderId::UPGRADE)
 }
 
 /// Finds out who the client is, and notes it for logs.

@@ -301,7 +301,7 @@ impl Stream {
     /// The client has gone, or has given the stream up.
     fn abandon(&mut self, cause: ResetCause) {
         self.core.note_downstream_reset(cause);
-        self.router.abandon(&mut self.core, ErrorCode::CANCEL);
+        self.router.abandon(&mut self.core, ErrorCode::INTERNAL_ERROR);
         self.core.end();
     }
 
@@ -328,7 +328,7 @@ impl Stream {
                     chain.data(Direction::Response, 0, piece, end_stream, core, &mut ToDownstream);
                 }
                 Action::Reset => {
-                    self.router.abandon(&mut self.core, ErrorCode::CANCEL);
+                    self.router.abandon(&mut self.core, ErrorCode::INTERNAL_ERROR);
                     self.core.reset_downstream();
                 }
                 Action::Inject(injected) => self.inject(injected),
@@ -396,7 +396,7 @@ impl Stream {
 
     /// Ends the request direction: nothing of it goes on any more.
     fn refuse_request(&mut self) {
-        self.router.abandon(&mut self.core, ErrorCode::CANCEL);
+        self.router.abandon(&mut self.core, ErrorCode::INTERNAL_ERROR);
         self.chain.abandon(Direction::Request);
         self.core.refuse_request();
     }
@@ -420,7 +420,7 @@ impl Stream {
 
     /// The end of every stream, exactly once: log, span, stats, and nowhere else.
     pub(crate) fn finish(&mut self) {
-        self.router.abandon(&mut self.core, ErrorCode::CANCEL);
+        self.router.abandon(&mut self.core, ErrorCode::INTERNAL_ERROR);
         self.core.info.timing.mark(Moment::Complete, self.core.http.worker().now());
         self.chain.complete(&mut self.core);
         self.core.report();

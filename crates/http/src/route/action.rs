@@ -194,6 +194,7 @@ impl Forward {
         );
         let timeout = f.optional_or("timeout", timeout, DEFAULT_TIMEOUT, scalar::duration);
         let idle_timeout = f.optional("idle_timeout", idle_timeout, scalar::duration);
+        let has_max_duration = max_stream_duration.is_some();
         let max_stream_duration = f.optional_or(
             "max_stream_duration",
             max_stream_duration,
@@ -230,8 +231,8 @@ impl Forward {
                 NotFound::NotFound => 404,
                 NotFound::InternalServerError => 500,
             },
-            // "A value of 0 will disable the route's timeout."
-            timeout: Some(timeout.take()).filter(|timeout| !timeout.is_zero()),
+            // "A value of 0 will disable the route's timeout." As in Envoy there is none beside 'max_stream_duration'.
+            timeout: Some(timeout.take()).filter(|timeout| !timeout.is_zero() && !has_max_duration),
             idle_timeout: idle_timeout.take(),
             max_stream_duration: max_stream_duration.take(),
             // The policy of the virtual host is not merged: the route's own replaces it.

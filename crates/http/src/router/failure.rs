@@ -102,7 +102,7 @@ impl Router {
     pub(super) fn try_timed_out(&mut self, core: &mut Core) {
         let Some(attempt) = self.attempt.take() else { return };
         attempt.pool.note_try_timeout();
-        attempt.abandon(ErrorCode::CANCEL, core);
+        attempt.abandon(ErrorCode::INTERNAL_ERROR, core);
         self.passed.clear();
         if self.is_response_started || !self.settle_outcome(self.retries.after_try_timeout(), core) {
             self.answer_timeout("upstream_per_try_timeout", core);
@@ -110,7 +110,7 @@ impl Router {
     }
 
     pub(super) fn answer_timeout(&mut self, details: &'static str, core: &mut Core) {
-        self.abandon(core, ErrorCode::CANCEL);
+        self.abandon(core, ErrorCode::INTERNAL_ERROR);
         core.info.flags.set(ResponseFlag::UpstreamRequestTimeout);
         let reply = match self.timeouts.is_alternative {
             true => LocalReply::new(204, "", details),

@@ -208,6 +208,8 @@ impl Router {
 
     /// Picks a host, asks its pool for a connection, and sends the request through the attempt's filters meanwhile.
     fn try_host(&mut self, cluster: &Rc<ClusterLocal>, forward: &Forward, core: &mut Core) {
+        self.attempts += 1;
+        core.info.upstream.attempt_count = self.attempts;
         let random = core.http.worker().random();
         let Some(pool) = cluster.pick(forward.priority, &PickContext { random }) else {
             cluster.stats().upstream_cx_none_healthy.inc();
@@ -215,8 +217,6 @@ impl Router {
             self.answer(LocalReply::new(503, "no healthy upstream", "no_healthy_upstream"), core);
             return;
         };
-        self.attempts += 1;
-        core.info.upstream.attempt_count = self.attempts;
         core.info.upstream.host = Some(Arc::clone(pool.host()) as Arc<dyn HostDescription>);
         if matches!(forward.host_rewrite, Some(HostRewrite::Endpoint)) && !pool.host().hostname.is_empty() {
             let host = pool.host().hostname.clone();
@@ -323,7 +323,7 @@ impl Router {
     /// Filters or the route have left nothing that could be sent. Envoy blames the client, and closes the connection.
     fn refuse_to_send(&mut self, objection: &str, core: &mut Core) {
         if let Some(attempt) = self.attempt.take() {
-            attempt.give_up(ErrorCode::CANCEL, core);
+            attempt.give_up(ErrorCode::INTERNAL_ERROR, core);
         }
         core.info.flags.set(ResponseFlag::DownstreamProtocolError);
         let mut reply = LocalReply::new(503, objection, "");
