@@ -116,12 +116,21 @@ pub struct LocalReply {
     pub headers: Vec<(&'static str, Vec<u8>)>,
     /// gRPC status for gRPC requests; by default the one that the HTTP status maps to.
     pub grpc_status: Option<u32>,
+    /// The body's type; text/plain by default.
+    pub content_type: Option<Box<[u8]>>,
 }
 
 impl LocalReply {
     /// A reply with a body and without further headers.
     pub fn new(status: u16, body: &str, details: &'static str) -> Self {
-        Self { status, body: body.as_bytes().to_vec(), details: details.into(), headers: Vec::new(), grpc_status: None }
+        Self {
+            status,
+            body: body.as_bytes().to_vec(),
+            details: details.into(),
+            headers: Vec::new(),
+            grpc_status: None,
+            content_type: None,
+        }
     }
 }
 

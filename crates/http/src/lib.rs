@@ -3,6 +3,7 @@
 //! One step a file, in the order in which a request meets them: `connection_manager/driver.rs` → `stream.rs` →
 //! `chain/iterate.rs` → `route/table.rs` → `router/mod.rs` → `router/pool.rs`, and back the same way.
 
+mod body_format;
 mod chain;
 mod client;
 mod codec_stats;
@@ -12,6 +13,7 @@ mod filter;
 mod header_mutation;
 mod http_worker;
 mod local_reply;
+mod local_reply_config;
 pub mod plant;
 pub mod route;
 mod router;
@@ -20,6 +22,7 @@ mod sleep;
 mod streams;
 mod wake;
 
+pub use body_format::BodyFormat;
 pub use chain::StreamCx;
 pub use client::{CallError, CallEvent, CallStream, Client, Target, UnaryCall, UnaryResponse};
 pub use connection_manager::{

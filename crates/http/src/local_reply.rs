@@ -1,5 +1,7 @@
 //! Replies made here: one function turns what went wrong into status, headers and body.
 
+use std::rc::Rc;
+
 use nuncio_message::{Chunk, HeaderId, HeaderMapKind, Headers};
 
 use crate::connection_manager::Core;
@@ -9,7 +11,7 @@ use crate::filter::LocalReply;
 ///
 /// As in Envoy the route's changes, if the route is known, come before content type and length, and see no response code yet.
 pub(crate) fn prepare(reply: LocalReply, core: &mut Core) -> Chunk {
-    let LocalReply { status, body, details, headers: extra, grpc_status } = reply;
+    let LocalReply { mut status, mut body, details, headers: extra, grpc_status, content_type } = reply;
     core.info.response_code_details = Some(details);
     let mut headers = Headers::new();
     headers.set_number(HeaderId::STATUS, u64::from(status));
@@ -21,11 +23,18 @@ pub(crate) fn prepare(reply: LocalReply, core: &mut Core) -> Chunk {
     if let Some(route) = core.known_route().cloned() {
         route.change_response_headers(&mut core.subject(HeaderMapKind::Response));
     }
+    if let Some(content_type) = content_type {
+        core.response.get_or_insert_default().set(HeaderId::CONTENT_TYPE, &content_type);
+    }
     core.info.response_code = Some(status);
+    let manager = Rc::clone(&core.manager);
+    if !manager.config.local_replies.is_empty() {
+        manager.config.local_replies.rewrite(core, &mut status, &mut body);
+    }
     let is_grpc = is_grpc_request(&core.request);
     let headers = core.response.get_or_insert_default();
-    headers.remove(HeaderId::CONTENT_LENGTH);
     if is_grpc {
+        headers.remove(HeaderId::CONTENT_LENGTH);
         headers.set(HeaderId::STATUS, b"200");
         headers.set(HeaderId::CONTENT_TYPE, b"application/grpc");
         let grpc_status = grpc_status.unwrap_or_else(|| grpc_status_of(status));
@@ -38,6 +47,7 @@ pub(crate) fn prepare(reply: LocalReply, core: &mut Core) -> Chunk {
         return Chunk::empty();
     }
     if body.is_empty() {
+        headers.remove(HeaderId::CONTENT_LENGTH);
         headers.remove(HeaderId::CONTENT_TYPE);
     } else {
         headers.set_number(HeaderId::CONTENT_LENGTH, body.len() as u64);

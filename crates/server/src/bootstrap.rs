@@ -10,6 +10,7 @@ use nuncio_http::{ConnectionManager, LocalInfo, ParseContext, UpstreamOptions};
 use nuncio_listener::ListenerConfig;
 use nuncio_proto::envoy::config::bootstrap::v3 as pb;
 use nuncio_proto::envoy::config::core::v3::DataSource;
+use nuncio_proto::envoy::config::core::v3::data_source::Specifier;
 use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 use nuncio_stats::Settings;
 use nuncio_upstream::{ClusterConfig, Clusters, HttpOptionsProto};
@@ -85,6 +86,27 @@ pub(crate) fn load(source: &Source, options: &Options, threads: u16, registry: &
     Ok(config)
 }
 
+/// The bytes of a file or environment variable, read once.
+fn read_data_source(source: DataSource, at: &At<'_>) -> Result<Vec<u8>, Invalid> {
+    let DataSource { watched_directory, specifier } = source;
+    let mut f = at.fields();
+    f.unsupported("watched_directory", watched_directory);
+    let bytes = match specifier {
+        Some(Specifier::Filename(name)) => f.value("filename", name, |name, at| {
+            std::fs::read(&name).map_err(|error| at.invalid(format!("unable to read file {name}: {error}")))
+        }),
+        Some(Specifier::EnvironmentVariable(name)) => f.value("environment_variable", name, |name, at| {
+            std::env::var(&name)
+                .map(String::into_bytes)
+                .map_err(|_| at.invalid(format!("the environment has no variable '{name}'")))
+        }),
+        Some(Specifier::InlineString(text)) => f.value("inline_string", text, |text, _| Ok(text.into_bytes())),
+        Some(Specifier::InlineBytes(bytes)) => f.value("inline_bytes", bytes, |bytes, _| Ok(bytes)),
+        None => f.absent("a source must be set"),
+    };
+    f.finish(|| bytes.take())
+}
+
 /// Who we are, as the node of the bootstrap says.
 fn local_info(proto: &pb::Bootstrap) -> LocalInfo {
     let node = proto.node.as_ref();
@@ -116,7 +138,7 @@ fn manager(
         has_cluster: &|name| world.names.contains(name),
         filter: &nuncio_extensions_http::filter,
         per_route: &nuncio_extensions_http::per_route,
-        data_source: &|_: DataSource, at| Err(at.not_implemented("a body that is not inline")),
+        data_source: &read_data_source,
         buffer_limit_bytes: buffer_limit as usize,
         local: world.local,
     };

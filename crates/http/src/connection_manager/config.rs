@@ -22,6 +22,7 @@ use super::codec_options::{CommonOptions, codec_options_http1, codec_options_htt
 use super::host_rules::{HostRules, StripPort};
 use super::path_rules::{EscapedSlashes, PathRules};
 use crate::filter::{ChainFilter, FilterParser, PerRoute};
+use crate::local_reply_config::LocalReplyConfig;
 use crate::route::{ParseContext as RouteContext, Table};
 use crate::router::config::RouterOptions;
 
@@ -83,6 +84,8 @@ pub struct ConnectionManager {
     pub access_log: LogConfig,
     /// What the router does.
     pub(crate) router: RouterOptions,
+    /// `local_reply_config`
+    pub(crate) local_replies: LocalReplyConfig,
     /// What becomes of paths.
     pub(crate) path_rules: PathRules,
     /// What becomes of authorities.
@@ -339,7 +342,10 @@ impl ConnectionManager {
             represent_ipv4_remote_address_as_ipv4_mapped_ipv6,
         );
         f.unsupported("upgrade_configs", upgrade_configs);
-        f.unsupported("local_reply_config", local_reply_config);
+        let local_replies =
+            f.optional_or("local_reply_config", local_reply_config, LocalReplyConfig::default(), |proto, at| {
+                LocalReplyConfig::parse(proto, cx.data_source, at)
+            });
         f.unsupported("path_normalization_options", path_normalization_options);
         f.unsupported("proxy_status_config", proxy_status_config);
         f.unsupported("typed_header_validation_config", typed_header_validation_config);
@@ -391,6 +397,7 @@ impl ConnectionManager {
                 always_set_request_id: always_set_request_id_in_response,
                 is_internal: false,
                 access_log: access_log.take(),
+                local_replies: local_replies.take(),
                 path_rules: PathRules {
                     normalizes: normalize_path.unwrap_or(false),
                     merges_slashes: merge_slashes,

@@ -8,17 +8,20 @@ use nuncio_proto::envoy::config::core::v3 as core;
 use nuncio_proto::envoy::config::route::v3 as pb;
 
 use super::context::ParseContext;
+use crate::body_format::BodyFormat;
 
 /// `max_direct_response_body_size_bytes` when it is not set.
 pub(super) const DEFAULT_MAX_BODY_BYTES: u32 = 4096;
 
 /// `envoy.config.route.v3.DirectResponseAction`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct DirectResponse {
     /// 200 to 599.
     pub status: u16,
     /// The body; empty when there is none.
     pub body: Arc<[u8]>,
+    /// What the body is made of, if it is not the same for all; it may hold `body`.
+    pub format: Option<BodyFormat>,
 }
 
 impl DirectResponse {
@@ -35,8 +38,8 @@ impl DirectResponse {
             _ => Err(at.invalid(format!("must be from 200 to 599, got {status}"))),
         });
         let body = f.optional("body", body, |source, at| parse_body(source, max_body_bytes, cx, at));
-        f.unsupported("body_format", body_format);
-        f.finish(|| Self { status: status.take(), body: body.take().unwrap_or_default().into() })
+        let format = f.optional("body_format", body_format, BodyFormat::parse);
+        f.finish(|| Self { status: status.take(), body: body.take().unwrap_or_default().into(), format: format.take() })
     }
 }
 

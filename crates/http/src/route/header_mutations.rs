@@ -42,6 +42,18 @@ impl HeaderMutations {
         Self::parse(("response_headers_to_add", additions), ("response_headers_to_remove", removals), at)
     }
 
+    /// Parses a list of additions that has no removals beside it.
+    ///
+    /// # Errors
+    /// As [`Self::parse_request`].
+    pub(crate) fn parse_additions(
+        field: &str,
+        additions: Vec<core::HeaderValueOption>,
+        at: &At<'_>,
+    ) -> Result<Self, Invalid> {
+        Self::parse((field, additions), ("", Vec::new()), at)
+    }
+
     /// `to_add` and `to_remove` are the names of the fields.
     fn parse(
         (to_add, additions): (&str, Vec<core::HeaderValueOption>),

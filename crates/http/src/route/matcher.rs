@@ -39,6 +39,8 @@ enum PathSpecifier {
 struct Conditions {
     runtime_fraction: Option<RuntimeFraction>,
     is_grpc: bool,
+    /// `tls_context` asks for a client certificate.
+    needs_certificate: bool,
     headers: Box<[HeaderMatcher]>,
     query_parameters: Box<[QueryParameterMatcher]>,
 }
@@ -66,7 +68,9 @@ impl RouteMatcher {
         let headers = f.each("headers", headers, HeaderMatcher::parse);
         let query_parameters = f.each("query_parameters", query_parameters, QueryParameterMatcher::parse);
         f.unsupported("cookies", cookies);
-        f.unsupported("tls_context", tls_context);
+        // No connection has a client certificate yet.
+        let pb::route_match::TlsContextMatchOptions { presented, validated } = tls_context.unwrap_or_default();
+        let needs_certificate = presented == Some(true) || validated == Some(true);
         f.unsupported("dynamic_metadata", dynamic_metadata);
         f.unsupported("filter_state", filter_state);
         let path = PathSpecifier::parse(path_specifier, case_sensitive.unwrap_or(true), at);
@@ -75,6 +79,7 @@ impl RouteMatcher {
             let conditions = Conditions {
                 runtime_fraction: runtime_fraction.take(),
                 is_grpc: grpc.is_some(),
+                needs_certificate,
                 headers: headers.take().into(),
                 query_parameters: query_parameters.take().into(),
             };
@@ -149,13 +154,15 @@ impl PathSpecifier {
 
 impl Conditions {
     fn into_option(self) -> Option<Box<Self>> {
-        let Self { runtime_fraction, is_grpc, headers, query_parameters } = &self;
-        let is_empty = runtime_fraction.is_none() && !is_grpc && headers.is_empty() && query_parameters.is_empty();
+        let Self { runtime_fraction, is_grpc, needs_certificate, headers, query_parameters } = &self;
+        let is_plain = runtime_fraction.is_none() && !is_grpc && !needs_certificate;
+        let is_empty = is_plain && headers.is_empty() && query_parameters.is_empty();
         (!is_empty).then(|| Box::new(self))
     }
 
     fn match_request(&self, headers: &Headers, random: u64) -> bool {
         self.runtime_fraction.as_ref().is_none_or(|fraction| fraction.is_enabled(random))
+            && !self.needs_certificate
             && (!self.is_grpc || is_grpc(headers))
             && self.headers.iter().all(|matcher| matcher.matches(headers))
             && self.match_query(headers)

@@ -77,6 +77,14 @@ impl Redirect {
         Self { status: 301, scheme, host: None, port: None, path: Path::Keep, is_query_stripped: false }
     }
 
+    /// Whether the path of the request is rewritten for the redirect: then it is logged as rewritten.
+    pub(crate) fn rewrites_path(&self) -> bool {
+        match self.path {
+            Path::Keep | Path::Replace(_) | Path::ReplaceWithQuery(_) => false,
+            Path::Prefix(_) | Path::Regex(_) => true,
+        }
+    }
+
     /// The absolute URL that a request, which `matcher` matched, is sent to.
     pub(super) fn location(&self, headers: &Headers, matcher: &RouteMatcher) -> Vec<u8> {
         let scheme = headers.get(HeaderId::SCHEME).or_else(|| headers.get(HeaderId::X_FORWARDED_PROTO));

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use nuncio_codec::ErrorCode;
 use nuncio_message::{Buffer, Chunk, HeaderId, HeaderMapKind, Headers};
+use nuncio_telemetry::formatter::Inputs;
 use nuncio_telemetry::{ClusterNames, HostDescription, Moment, ResponseFlag};
 use nuncio_upstream::{BreakerSlot, ClusterCodes, PickContext, ResponsePart};
 
@@ -82,14 +83,25 @@ impl Terminal for Router {
             Action::Redirect(redirect) => {
                 // Envoy counts a redirect as the direct response that it is; `rq_redirect` stays at zero.
                 core.manager.counts.router.rq_direct_response.inc();
+                let location = route.route().location(redirect, &core.request);
+                if redirect.rewrites_path() {
+                    rewrite_logged_path(&location, core);
+                }
                 let mut reply = LocalReply::new(redirect.status, "", "direct_response");
-                reply.headers.push(("location", route.route().location(redirect, &core.request)));
+                reply.headers.push(("location", location));
                 core.reply(reply);
             }
             Action::DirectResponse(direct) => {
                 core.manager.counts.router.rq_direct_response.inc();
                 let mut reply = LocalReply::new(direct.status, "", "direct_response");
                 reply.body = direct.body.to_vec();
+                if let Some(format) = &direct.format {
+                    reply.body = format.body(&Inputs {
+                        local_reply_body: &direct.body,
+                        ..core.subject(HeaderMapKind::Response).inputs()
+                    });
+                    reply.content_type = format.content_type().map(Box::from);
+                }
                 // RFC 9110, section 10.2.2: where the resource is that was made, or has moved.
                 if matches!(direct.status, 201 | 300..=399) {
                     reply.headers.extend(uri(&core.request).map(|uri| ("location", uri)));
@@ -525,6 +537,17 @@ impl Router {
         self.sent.clear();
         self.passed.clear();
     }
+}
+
+/// Gives the request the path of `location`, an absolute URL: the path that it would have gone on with.
+fn rewrite_logged_path(location: &[u8], core: &mut Core) {
+    let Some(scheme) = location.windows(3).position(|part| part == b"://") else { return };
+    let Some(path) = location[scheme + 3..].iter().position(|&b| b == b'/') else { return };
+    if !core.manager.config.router.suppresses_envoy_headers {
+        let old = core.request.get(HeaderId::PATH).unwrap_or_default().to_vec();
+        core.request.set(HeaderId::X_ENVOY_ORIGINAL_PATH, &old);
+    }
+    core.request.set(HeaderId::PATH, &location[scheme + 3 + path..]);
 }
 
 /// The end of an attempt's response direction.

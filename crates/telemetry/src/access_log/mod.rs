@@ -10,6 +10,10 @@ mod filter;
 
 use std::sync::Arc;
 
+use nuncio_config::At;
+use nuncio_config::Invalid;
+use nuncio_proto::envoy::config::accesslog::v3::AccessLogFilter;
+
 pub use config::Config;
 use filter::Filter;
 
@@ -29,6 +33,25 @@ struct AccessLog {
     filter: Option<Arc<Filter>>,
     formatter: Arc<Formatter>,
     file: Arc<File>,
+}
+
+/// `envoy.config.accesslog.v3.AccessLogFilter`: which streams something is for. Shared, immutable.
+#[derive(Debug)]
+pub struct StreamFilter(Filter);
+
+impl StreamFilter {
+    /// Parses the filter.
+    ///
+    /// # Errors
+    /// When it is invalid, or of a kind that is not supported.
+    pub fn parse(proto: AccessLogFilter, at: &At<'_>) -> Result<Self, Invalid> {
+        Filter::parse(proto, at).map(Self)
+    }
+
+    /// Whether it is for this stream.
+    pub fn passes(&self, inputs: &Inputs<'_>) -> bool {
+        self.0.passes(inputs)
+    }
 }
 
 impl AccessLogs {

@@ -43,7 +43,8 @@ fn what_is_set_is_kept() {
         ..to_cluster("a")
     });
     let forward = found.route().forward().expect("it forwards");
-    assert_eq!(forward.timeout, Some(Duration::from_secs(3)));
+    // As in Envoy: a route with 'max_stream_duration' has no timeout.
+    assert_eq!(forward.timeout, None);
     assert_eq!(forward.idle_timeout, Some(Duration::ZERO));
     assert_eq!(found.route().idle_timeout(), Some(Duration::ZERO));
     assert_eq!(forward.cluster_not_found_status, 404);
