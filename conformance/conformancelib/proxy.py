@@ -24,9 +24,8 @@ def typed(message: str, **fields) -> dict:
     return {"@type": TYPES + message, **fields}
 
 
-def bootstrap(listener: int, admin: int, route: dict, clusters: list[dict], filters: list[dict] | None = None) -> dict:
-    """`route` is what follows `match`: `direct_response` or `route`."""
-    manager = typed(
+def manager(route: dict, filters: list[dict] | None = None) -> dict:
+    return typed(
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="ingress",
         codec_type="HTTP2",
@@ -35,11 +34,19 @@ def bootstrap(listener: int, admin: int, route: dict, clusters: list[dict], filt
             "name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, **route}]}]},
         http_filters=[*(filters or []),
                       {"name": "envoy.filters.http.router", "typed_config": typed("filters.http.router.v3.Router")}])
+
+
+def bootstrap(listener: int, admin: int, route: dict, clusters: list[dict], filters: list[dict] | None = None,
+              hops: dict[int, dict] | None = None) -> dict:
+    """`route` is what follows `match`: `direct_response` or `route`. `hops` are more listeners, by port."""
+    listeners = {listener: manager(route, filters)}
+    listeners.update({port: manager(onward) for port, onward in (hops or {}).items()})
     return {
         "admin": {"address": address(admin)},
         "static_resources": {
-            "listeners": [{"name": "ingress", "address": address(listener), "filter_chains": [{"filters": [
-                {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}]}],
+            "listeners": [{"name": f"in-{port}", "address": address(port), "filter_chains": [{"filters": [
+                {"name": "envoy.filters.network.http_connection_manager", "typed_config": config}]}]}
+                for port, config in listeners.items()],
             "clusters": clusters},
     }
 

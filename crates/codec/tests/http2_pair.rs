@@ -132,6 +132,7 @@ fn heads_are_put_in_order_and_cleaned() {
         ("x-b", "2"),
     ];
     pair.client.send_head(id, &head(&list), true);
-    let expected = "head 1 end :method=GET :path=/a :scheme=http :authority=h x-a=1 x-b=2";
+    // As Envoy has them of a request that came by HTTP/1, where they cannot all have been in front.
+    let expected = "head 1 end :authority=h :path=/a :method=GET :scheme=http x-a=1 x-b=2";
     assert_eq!(pair.run_server(), [expected]);
 }

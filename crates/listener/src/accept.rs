@@ -39,6 +39,7 @@ pub fn accept(
     let clock = worker.clone();
     worker.spawn(async move {
         let mut at_once = 0;
+        let mut is_short = false;
         loop {
             let next = poll_fn(|task| {
                 let next = listener.poll_accept(task);
@@ -51,12 +52,18 @@ pub fn accept(
                 Ok((stream, remote)) => {
                     clock.clock().refresh();
                     at_once += 1;
+                    is_short = false;
                     let Ok(local) = stream.local_addr() else { continue };
                     let counted = counts.begin(clock.now());
                     serve(Accepted { transport: Box::new(TcpTransport::new(stream)), local, remote, counted });
                 }
                 Err(error) if is_exhausted(&error) => {
-                    tracing::warn!(%error, "cannot accept: out of descriptors");
+                    // Once a shortage, not once a try.
+                    if !std::mem::replace(&mut is_short, true) {
+                        tracing::warn!(%error, "cannot accept: out of descriptors");
+                    }
+                    // Counted from now: the time as last read may lie further back than the pause is long.
+                    clock.clock().refresh();
                     tokio::time::sleep_until(tokio::time::Instant::from_std(clock.clock().instant_after(BACK_OFF)))
                         .await;
                 }

@@ -14,6 +14,13 @@ pub trait Transport {
     /// When the connection is broken.
     fn poll_read(&mut self, task: &mut Context<'_>, target: &mut [u8]) -> Poll<io::Result<usize>>;
 
+    /// Ready when the peer has ended its direction, or the connection is broken, though bytes before it may be unread:
+    /// for connections that must not read on. A transport that cannot tell says nothing.
+    fn poll_peer_gone(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        let _ = task;
+        Poll::Pending
+    }
+
     /// Writes as much as goes without blocking.
     ///
     /// # Errors

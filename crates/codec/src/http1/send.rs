@@ -37,8 +37,9 @@ impl Codec {
                 encode::request(&mut self.out, headers, self.request, &self.options, end_stream)
             }
         };
-        // A server may say so long before it closes, as Envoy does while it drains: when it does is its owner's to say.
-        self.is_closing |= (self.role == Role::Client && says_close(headers)) || framing == Framing::UntilClose;
+        // A server may say so long before it closes, as Envoy does while it drains, unless its client asked for it.
+        let is_last = says_close(headers) && (self.role == Role::Client || self.is_close_requested);
+        self.is_closing |= is_last || framing == Framing::UntilClose;
         self.sending = Sending::Body(framing);
         if end_stream {
             self.complete_sending();

@@ -175,6 +175,15 @@ impl Connection {
 
     /// Ends a stream early. Its events end too.
     pub(crate) fn reset(self: &Rc<Self>, id: StreamId, code: ErrorCode) {
+        // On HTTP/1 the connection goes with its stream.
+        if matches!(self.side, Side::Upstream(_)) && self.peek(Codec::protocol) != Protocol::Http2 {
+            self.had_streams.set(true);
+        }
+        // Envoy gives every attempt up as if something had failed here.
+        let code = match (&self.side, code) {
+            (Side::Upstream(_), ErrorCode::CANCEL) => ErrorCode::INTERNAL_ERROR,
+            (_, code) => code,
+        };
         self.detach(id);
         if matches!(self.side, Side::Upstream(_)) && self.peek(Codec::protocol) != Protocol::Http2 {
             // It ends the connection as well.
@@ -308,6 +317,14 @@ impl Connection {
         }
     }
 
+    /// Whether the peer has ended its direction; wakes the driver's task when it does.
+    pub(crate) fn peer_has_gone(&self, task: &mut Context<'_>) -> bool {
+        match &mut *self.transport.borrow_mut() {
+            Some(transport) => transport.poll_peer_gone(task).is_ready(),
+            None => true,
+        }
+    }
+
     fn mark_dirty(self: &Rc<Self>) {
         if !self.is_dirty.replace(true) {
             let flush: Rc<dyn Flush> = Rc::clone(self) as Rc<dyn Flush>;
@@ -357,8 +374,11 @@ impl Connection {
         }
         if self.phase.get() == Phase::Flushing {
             self.go_on_closing(before);
-        } else if before >= self.side.buffer_limit() && self.queued() < self.side.buffer_limit() {
-            // The driver stopped if it ran while so much waited, and nothing else would tell it that there is room.
+            return;
+        }
+        let half = self.side.buffer_limit() / 2;
+        if before > half && self.queued() <= half {
+            // Reading may have stopped because too much waited here.
             self.wake_if_paused();
         }
     }

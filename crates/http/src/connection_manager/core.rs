@@ -219,9 +219,7 @@ impl Core {
             _ => self.manager.stats.downstream_rq_rx_reset.inc(),
         }
         self.info.flags.set(flag);
-        if self.info.response_code_details.is_none() || self.stage != Stage::Started {
-            self.info.response_code_details = Some(Cow::Borrowed(details));
-        }
+        self.info.response_code_details = Some(Cow::Borrowed(details));
         self.source = match std::mem::replace(&mut self.source, Source::None) {
             // The codec has forgotten the stream; only the connection's share of the credit is left.
             Source::Connection { connection, id } => {

@@ -79,6 +79,11 @@ impl Connection {
             }
             if self.is_read_blocked() {
                 self.set_read_paused(true);
+                // As in Envoy, a client that goes is noticed also while nothing is read of it, and an upstream is not.
+                if matches!(self.side, Side::Downstream(_)) && self.peer_has_gone(task) {
+                    self.lost();
+                    return Poll::Ready(());
+                }
                 return Poll::Pending;
             }
             self.set_read_paused(false);
@@ -182,6 +187,9 @@ impl Connection {
     }
 
     fn stream_reset(self: &Rc<Self>, id: StreamId, cause: ResetCause) {
+        if cause == ResetCause::ConnectionTermination {
+            self.had_streams.set(true);
+        }
         let key = match cause {
             // A stream that was refused for what its head says was never announced, but is counted and logged.
             ResetCause::Protocol(_) => self.find_or_begin(id),
@@ -204,8 +212,12 @@ impl Connection {
         self.terminate();
     }
 
-    /// The transport is broken.
+    /// The transport is broken. For an upstream that is as good as a FIN, which may end a response.
     pub(crate) fn lost(self: &Rc<Self>) {
+        if matches!(self.side, Side::Upstream(_)) {
+            self.ended();
+            return;
+        }
         self.side.note_remote_close();
         self.terminate();
     }

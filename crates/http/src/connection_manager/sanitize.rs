@@ -46,21 +46,13 @@ const NOT_FROM_OUTSIDE: &[HeaderId] = &[
 /// # Errors
 /// The reply to a head that cannot be served, as Envoy words it.
 pub(super) fn request(core: &mut Core) -> Result<(), LocalReply> {
-    let result = check_and_rewrite(core);
-    if let Err(reply) = &result
-        && reply.status == 400
-    {
-        // Envoy takes a bad request for a broken one, and closes the connection of an HTTP/1 client.
-        core.is_request_broken = true;
-    }
-    result
-}
-
-fn check_and_rewrite(core: &mut Core) -> Result<(), LocalReply> {
     let manager = Rc::clone(&core.manager);
     let config = &*manager.config;
     if !core.request.has(HeaderId::AUTHORITY) {
         return Err(LocalReply::new(400, "", "missing_host_header"));
+    }
+    if core.request.get(HeaderId::METHOD) == Some(b"QUERY") && !core.request.has(HeaderId::CONTENT_TYPE) {
+        return Err(LocalReply::new(400, "", "query_missing_content_type"));
     }
     path(core, config)?;
     host(core, config);

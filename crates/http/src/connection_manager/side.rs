@@ -143,6 +143,7 @@ impl Side {
         if let Self::Upstream(side) = self {
             side.pool.stats().upstream_cx_close_notify.inc();
             side.pool.leave(connection);
+            side.pool.connect_if_wanted();
         }
     }
 

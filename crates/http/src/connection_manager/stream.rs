@@ -205,7 +205,7 @@ impl Stream {
             Frame::Informational(mut headers) => {
                 // Envoy passes on 100, 102 and 103, and only when told to; the others end here.
                 let is_passed = matches!(headers.status(), Some(100 | 102 | 103));
-                if self.core.manager.config.proxy_100_continue && is_passed {
+                if self.core.manager.config.proxy_100_continue && is_passed && self.router.inform_once() {
                     self.chain.informational(&mut headers, &mut self.core);
                     self.core.send_informational(&headers);
                 }

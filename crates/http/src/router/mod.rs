@@ -57,6 +57,8 @@ pub(crate) struct Router {
     is_response_started: bool,
     /// The last attempt is on HTTP/1.
     is_http1: bool,
+    /// A 1xx response has been passed on.
+    has_informed: bool,
     /// Between two attempts: the body keeps coming and has to be kept.
     is_retry_due: bool,
     /// The attempt is not the first.
@@ -297,6 +299,11 @@ impl Router {
             Ok(()) if attempt.is_sending() => self.limit_try(core),
             Ok(()) => {}
         }
+    }
+
+    /// True the first time: Envoy passes on one 1xx response, however many come.
+    pub(crate) fn inform_once(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_informed, true)
     }
 
     /// Whether the last attempt is on HTTP/1.

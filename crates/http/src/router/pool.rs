@@ -213,14 +213,15 @@ impl HostPool {
         Ticket(Some(place))
     }
 
-    /// Makes a connection if more requests wait than connections are being made for. On HTTP/2 one at a time: who
-    /// waits there found none ready, because there is none, or all are full or going away.
-    fn connect_if_wanted(self: &Rc<Self>) {
+    /// Makes a connection if more requests wait than those being made can take.
+    pub(crate) fn connect_if_wanted(self: &Rc<Self>) {
         let (connecting, waiting, connections) = {
             let pool = self.pool.borrow();
             (pool.connecting() as usize, pool.waiting(), pool.connections())
         };
-        let wanted = if self.options.is_http2 { waiting.min(1) } else { waiting };
+        // As Envoy, which does not know the peer's limit yet, it counts on its own.
+        let room = if self.options.is_http2 { self.options.http2.max_concurrent_streams.max(1) as usize } else { 1 };
+        let wanted = waiting.div_ceil(room);
         if connecting >= wanted {
             return;
         }

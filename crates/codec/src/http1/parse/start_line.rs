@@ -27,7 +27,7 @@ pub(crate) struct RequestLine<'a> {
 }
 
 /// Methods known without `allow_custom_methods`. M-SEARCH is not among them in Envoy.
-const METHODS: [&[u8]; 32] = [
+const METHODS: [&[u8]; 33] = [
     b"GET",
     b"POST",
     b"HEAD",
@@ -52,6 +52,7 @@ const METHODS: [&[u8]; 32] = [
     b"PROPFIND",
     b"PROPPATCH",
     b"PURGE",
+    b"QUERY",
     b"REBIND",
     b"REPORT",
     b"SEARCH",

@@ -185,7 +185,8 @@ impl Http2 {
 
     /// Whether [`Self::open`] would give a stream.
     pub fn has_capacity(&self) -> bool {
-        let has_room = self.streams.len() < self.peer.max_concurrent_streams as usize;
+        let limit = self.peer.max_concurrent_streams.min(self.options.max_concurrent_streams);
+        let has_room = self.streams.len() < limit as usize;
         self.role == Role::Client && has_room && !self.is_closing() && self.next_stream < 1 << 31
     }
 
