@@ -441,6 +441,8 @@ impl Connection {
             total.add(bytes as u64);
         }
         self.set_buffered(1, buffered, self.queued());
+        // What has been written is not outbound any more.
+        self.drain_counts();
     }
 
     /// Adds what the codec has counted. After the end nothing may get into gauges any more.

@@ -135,6 +135,15 @@ impl Core {
         self.info.timing.mark(Moment::DownstreamReceiveBegin, now);
         if let Source::Connection { connection, .. } = &self.source {
             self.info.connection = Some(Rc::clone(&connection.info));
+            self.info.timing.mark(Moment::DownstreamConnectBegin, connection.opened);
+            // Known better with the head, which may never come.
+            let is_http2 = connection.peek(nuncio_codec::Codec::protocol) == Protocol::Http2;
+            let (protocol, total) = match is_http2 {
+                true => (Protocol::Http2, &self.manager.stats.downstream_rq_http2_total),
+                false => (Protocol::Http11, &self.manager.stats.downstream_rq_http1_total),
+            };
+            self.info.protocol = Some(protocol);
+            total.inc();
         }
         self.deadlines.set_idle(self.manager.config.stream_idle_timeout, now);
         for (deadline, span) in [
@@ -168,13 +177,9 @@ impl Core {
         if let Source::Connection { connection, .. } = &self.source {
             let protocol = connection.peek(nuncio_codec::Codec::protocol);
             self.info.protocol = Some(protocol);
-            match protocol {
-                Protocol::Http2 => {
-                    // As in Envoy, an HTTP/2 stream may hold what its window lets in.
-                    self.buffer_limit = self.manager.config.http2.initial_stream_window_size as usize;
-                    self.manager.stats.downstream_rq_http2_total.inc();
-                }
-                Protocol::Http10 | Protocol::Http11 => self.manager.stats.downstream_rq_http1_total.inc(),
+            if protocol == Protocol::Http2 {
+                // As in Envoy, an HTTP/2 stream may hold what its window lets in.
+                self.buffer_limit = self.manager.config.http2.initial_stream_window_size as usize;
             }
         }
         if end_stream {
@@ -214,10 +219,7 @@ impl Core {
             ResetCause::Protocol(details) => (ResponseFlag::DownstreamProtocolError, details),
             ResetCause::FlushTimeout => (ResponseFlag::StreamIdleTimeout, "stream_idle_timeout"),
         };
-        match cause {
-            ResetCause::ConnectionTermination => {}
-            _ => self.manager.stats.downstream_rq_rx_reset.inc(),
-        }
+        self.manager.stats.downstream_rq_rx_reset.inc();
         self.info.flags.set(flag);
         self.info.response_code_details = Some(Cow::Borrowed(details));
         self.source = match std::mem::replace(&mut self.source, Source::None) {
@@ -517,6 +519,8 @@ impl Core {
 
     /// Cuts the response off.
     pub(crate) fn reset_downstream(&mut self) {
+        // Envoy counts its own resets as received ones as well.
+        self.manager.stats.downstream_rq_rx_reset.inc();
         self.manager.stats.downstream_rq_tx_reset.inc();
         match std::mem::replace(&mut self.source, Source::None) {
             Source::Connection { connection, id } => {
@@ -533,6 +537,10 @@ impl Core {
     pub(crate) fn report(&mut self) {
         let manager = Rc::clone(&self.manager);
         manager.stats.downstream_rq_active.dec();
+        if matches!(self.source, Source::Connection { .. }) && !self.is_request_complete {
+            // Answered before the request was complete: Envoy resets the stream, and counts that as received.
+            manager.stats.downstream_rq_rx_reset.inc();
+        }
         if let Some(total) = self.info.timing.between(Moment::DownstreamReceiveBegin, Moment::Complete) {
             manager.stats.downstream_rq_time.record(total.as_millis() as u64);
         }

@@ -207,8 +207,11 @@ impl Connection {
         if self.phase() == Phase::Open {
             self.codec(|codec| codec.receive_eof());
             self.run_events();
+            self.side.note_remote_close();
+        } else if matches!(self.side, Side::Downstream(_)) {
+            // It was first, although we were about to close.
+            self.side.note_remote_close();
         }
-        self.side.note_remote_close();
         self.terminate();
     }
 

@@ -12,7 +12,7 @@
 
 use std::rc::Rc;
 
-use nuncio_codec::{ErrorCode, ResetCause, StreamId};
+use nuncio_codec::{Codec, ErrorCode, ResetCause, StreamId};
 use nuncio_message::{Buffer, Chunk};
 use nuncio_telemetry::Moment;
 use nuncio_upstream::BreakerSlot;
@@ -184,7 +184,7 @@ impl Attempt {
             return Ok(());
         }
         // It may have closed, or filled up, since it was promised.
-        let opened = if connection.is_open() { connection.codec(nuncio_codec::Codec::open) } else { None };
+        let opened = if connection.is_open() { connection.codec(Codec::open) } else { None };
         let Some(id) = opened else {
             self.codec.state = State::Waiting(self.pool.wait_again(core.key, self.number));
             return Ok(());
@@ -194,6 +194,7 @@ impl Attempt {
         self.request_slot = Some(self.pool.begin_request());
         note_connection(connection, core);
         let now = core.now();
+        core.info.timing.mark(Moment::UpstreamPoolReady, now);
         core.info.timing.mark(Moment::UpstreamSendBegin, now);
         if core.is_request_changed
             && let Some(objection) = required_headers::objection(&core.request)
@@ -280,8 +281,14 @@ impl Attempt {
             if self.unreleased > 0 {
                 connection.release(*id, self.unreleased);
             }
-            if let UpstreamEnd::Reset(ResetCause::Remote(_) | ResetCause::RemoteRefused) = end {
-                self.pool.stats().upstream_rq_rx_reset.inc();
+            let stats = self.pool.stats();
+            match end {
+                UpstreamEnd::Reset(ResetCause::Remote(_)) => stats.upstream_rq_rx_reset.inc(),
+                // As Envoy's pools of HTTP/2 connections count it.
+                UpstreamEnd::Reset(ResetCause::ConnectionTermination) if self.pool.options().is_http2 => {
+                    stats.upstream_rq_pending_failure_eject.inc();
+                }
+                UpstreamEnd::Reset(_) | UpstreamEnd::ConnectFailed(_) | UpstreamEnd::ConnectTimeout => {}
             }
             HostPool::settle(connection);
             connection.after_stream(false);
@@ -300,6 +307,9 @@ impl Attempt {
 pub(super) struct Overflow;
 
 fn note_connection(connection: &Connection, core: &mut Core) {
+    core.info.upstream.protocol = Some(connection.peek(Codec::protocol));
+    core.info.timing.mark(Moment::UpstreamConnectBegin, HostPool::connect_began(connection));
+    core.info.timing.mark(Moment::UpstreamConnectEnd, connection.opened);
     core.info.upstream.local_address = Some(connection.info.local_address.clone());
     core.info.upstream.remote_address = Some(connection.info.remote_address.clone());
     core.info.upstream.connection_id = connection.info.id;
@@ -307,7 +317,7 @@ fn note_connection(connection: &Connection, core: &mut Core) {
 
 impl ToCodec {
     /// Sends what waits.
-    fn send(&mut self, connection: &Rc<Connection>, id: StreamId, core: &Core) {
+    fn send(&mut self, connection: &Rc<Connection>, id: StreamId, core: &mut Core) {
         self.state = State::Sending { connection: Rc::clone(connection), id };
         self.head = Head::Sent;
         let ends = self.end == End::Ended;
@@ -321,6 +331,9 @@ impl ToCodec {
         }
         if self.end == End::Trailers {
             send_trailers(connection, id, core);
+        }
+        if self.end != End::Open {
+            note_sent(core);
         }
     }
 }
@@ -336,9 +349,11 @@ impl Terminal for ToCodec {
     }
 
     fn data(&mut self, core: &mut Core, data: Chunk, end_stream: bool) {
-        let _ = core;
         if end_stream {
             self.end = End::Ended;
+            if matches!(self.state, State::Sending { .. }) {
+                note_sent(core);
+            }
         }
         match &self.state {
             State::Sending { connection, id } => connection.send_data(*id, data, end_stream),
@@ -351,8 +366,15 @@ impl Terminal for ToCodec {
         self.end = End::Trailers;
         if let State::Sending { connection, id } = &self.state {
             send_trailers(connection, *id, core);
+            note_sent(core);
         }
     }
+}
+
+/// The whole request has been sent.
+fn note_sent(core: &mut Core) {
+    let now = core.now();
+    core.info.timing.mark(Moment::UpstreamSendEnd, now);
 }
 
 fn send_trailers(connection: &Rc<Connection>, id: StreamId, core: &Core) {

@@ -222,9 +222,11 @@ impl Router {
 
     /// Picks a host, asks its pool for a connection, and sends the request through the attempt's filters meanwhile.
     fn try_host(&mut self, cluster: &Rc<ClusterLocal>, forward: &Forward, core: &mut Core) {
+        let random = core.http.worker().random();
         self.attempts += 1;
         core.info.upstream.attempt_count = self.attempts;
-        let random = core.http.worker().random();
+        core.info.upstream.host = None;
+        core.info.timing.forget_upstream();
         let Some(pool) = cluster.pick(forward.priority, &PickContext { random }) else {
             cluster.stats().upstream_cx_none_healthy.inc();
             core.info.flags.set(ResponseFlag::NoHealthyUpstream);
@@ -318,6 +320,8 @@ impl Router {
 
     /// A circuit breaker is open.
     fn overflow(&self, core: &mut Core) {
+        // Envoy's pool names no host for what it does not let in.
+        core.info.upstream.host = None;
         core.info.flags.set(ResponseFlag::UpstreamOverflow);
         let details = "upstream_reset_before_response_started{overflow}";
         let mut reply = connect_error("overflow", self.attempts, details);
@@ -355,6 +359,8 @@ impl Router {
     pub(crate) fn response(&mut self, frame: Frame, core: &mut Core) -> Option<Frame> {
         let attempt = self.attempt.as_mut()?;
         if let Frame::Data { data, .. } = &frame {
+            let now = core.now();
+            core.info.timing.mark_first(Moment::UpstreamReceiveBodyBegin, now);
             attempt.received(data.len());
         }
         if frame.is_last() {
@@ -408,6 +414,9 @@ impl Router {
         let now = core.now();
         let status = headers.status().unwrap_or(0);
         let pool = Rc::clone(&attempt.pool);
+        if !pool.options().is_http2 && announces_close(&headers) {
+            pool.stats().upstream_cx_close_notify.inc();
+        }
         core.deadlines.clear(Deadline::PerTry);
         if self.settle_outcome(self.retries.after_response(&headers), core) {
             if let Some(attempt) = self.attempt.take() {
@@ -555,6 +564,12 @@ fn rewrite_logged_path(location: &[u8], core: &mut Core) {
         core.request.set(HeaderId::X_ENVOY_ORIGINAL_PATH, &old);
     }
     core.request.set(HeaderId::PATH, &location[scheme + 3 + path..]);
+}
+
+/// Whether the host says that it closes the connection after this response.
+fn announces_close(response: &Headers) -> bool {
+    let connection = response.get(HeaderId::CONNECTION).unwrap_or_default();
+    connection.split(|&byte| byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 /// The end of an attempt's response direction.

@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use nuncio_codec::{Codec, Protocol, Role};
+use nuncio_message::Tick;
 use nuncio_stats::Local;
 use nuncio_telemetry::{Address, ClusterNames, Connection as ConnectionInfo};
 use nuncio_upstream::{
@@ -57,6 +58,8 @@ pub(crate) struct Upstream {
     pub(crate) pool: Rc<HostPool>,
     pub(crate) is_remote_close: Cell<bool>,
     is_ready: Cell<bool>,
+    /// When connecting began.
+    connect_began: Tick,
     /// It has served long enough, or enough.
     is_retired: Cell<bool>,
     streams_served: Cell<u64>,
@@ -309,7 +312,7 @@ impl HostPool {
                 Some(Ok((transport, local))) => {
                     let took = http.worker().now() - started;
                     pool.stats.upstream_cx_connect_ms.record(took.as_millis() as u64);
-                    pool.connected(&http, transport, local, slot);
+                    pool.connected(&http, transport, local, slot, started);
                 }
                 Some(Err(error)) => {
                     pool.stats.upstream_cx_destroy_remote.inc();
@@ -331,6 +334,7 @@ impl HostPool {
         transport: Box<dyn nuncio_network::Transport>,
         local: std::net::SocketAddr,
         slot: BreakerSlot,
+        began: Tick,
     ) {
         let now = http.worker().now();
         let codec = if self.options.is_http2 {
@@ -353,6 +357,7 @@ impl HostPool {
             pool: Rc::clone(self),
             is_remote_close: Cell::new(false),
             is_ready: Cell::new(false),
+            connect_began: began,
             is_retired: Cell::new(false),
             streams_served: Cell::new(0),
             _slot: slot,
@@ -400,6 +405,11 @@ impl HostPool {
                 self.pool.borrow_mut().put_ready(Same(Rc::clone(connection)));
             }
         }
+    }
+
+    /// When connecting to the host began.
+    pub(crate) fn connect_began(connection: &Connection) -> Tick {
+        Upstream::of(connection).connect_began
     }
 
     /// A request that was given this connection does not want it any more.
