@@ -1,10 +1,11 @@
 //! Counters of responses by status, `upstream_rq_200`, `upstream_rq_2xx`, and how long they took: made when the first
 //! response of their kind is counted, as in Envoy.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
 
 use nuncio_stats::{
-    Counter, Dynamic, Histogram, Local, LocalDynamic, LocalNumbered, Numbered, Scope, Unit, WorkerIndex,
+    Counter, Dynamic, Histogram, Local, LocalDynamic, LocalNumbered, Numbered, Scope, Unit, WorkerIndex, sanitize,
 };
 
 /// Per worker: the responses of one scope, such as `cluster.a.external.`.
@@ -50,7 +51,11 @@ pub struct ClusterCodes {
     worker: WorkerIndex,
     all: ResponseCodes,
     parts: [OnceCell<ResponseCodes>; PARTS],
+    alternatives: RefCell<Vec<(Box<[u8]>, Rc<Self>)>>,
 }
+
+/// The most alternative names that are told apart: clients choose them.
+const MAX_ALTERNATIVES: usize = 256;
 
 /// A part of a cluster's responses that is counted apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,7 +86,29 @@ impl ResponsePart {
 impl ClusterCodes {
     /// Nothing counted yet in the cluster's `scope`.
     pub fn new(scope: &Scope, worker: WorkerIndex) -> Self {
-        Self { all: ResponseCodes::new(scope, worker), scope: scope.clone(), worker, parts: Default::default() }
+        Self {
+            all: ResponseCodes::new(scope, worker),
+            scope: scope.clone(),
+            worker,
+            parts: Default::default(),
+            alternatives: RefCell::default(),
+        }
+    }
+
+    /// The same once more under a name that the request has chosen: `x-envoy-upstream-alt-stat-name`. Nothing for more
+    /// names than can be told apart, or for one that is no text.
+    pub fn alternative(&self, name: &[u8]) -> Option<Rc<Self>> {
+        let mut alternatives = self.alternatives.borrow_mut();
+        if let Some((_, codes)) = alternatives.iter().find(|(known, _)| **known == *name) {
+            return Some(Rc::clone(codes));
+        }
+        let text = std::str::from_utf8(name).ok().filter(|text| !text.is_empty())?;
+        if alternatives.len() >= MAX_ALTERNATIVES {
+            return None;
+        }
+        let codes = Rc::new(Self::new(&self.scope.scope(&format!("{}.", sanitize(text))), self.worker));
+        alternatives.push((name.into(), Rc::clone(&codes)));
+        Some(codes)
     }
 
     /// All responses but those that were followed by another try.
@@ -100,6 +127,19 @@ mod tests {
     use nuncio_stats::Store;
 
     use super::*;
+
+    #[test]
+    fn alternative_names_are_counted_beside_and_bounded() {
+        let store = Store::new(2);
+        let codes = ClusterCodes::new(&store.scope("cluster.a."), WorkerIndex(1));
+        for _ in 0..2 {
+            codes.alternative(b"alt").expect("a name").all().count(200);
+        }
+        assert_eq!(store.counter("cluster.a.alt.upstream_rq_200"), Some(2));
+        assert!(codes.alternative(b"").is_none() && codes.alternative(b"\xff").is_none());
+        let many = (0..1000).filter(|number| codes.alternative(format!("n{number}").as_bytes()).is_some());
+        assert_eq!(many.count(), MAX_ALTERNATIVES - 1);
+    }
 
     #[test]
     fn responses_are_counted_by_status_class_and_part() {

@@ -121,8 +121,11 @@ impl Router {
 
     /// Replies in the place of the upstream, and tells how often it was tried if that is wanted.
     pub(super) fn answer(&self, mut reply: LocalReply, core: &mut Core) {
-        if let Some(codes) = &self.codes {
-            charge::response(codes, reply.status, &core.request, None);
+        // What has been answered by the upstream was counted then.
+        if !self.is_response_started {
+            for codes in self.codes.iter().chain(&self.alternative_codes) {
+                charge::response(codes, reply.status, &core.request, None);
+            }
         }
         if core.route_ref().is_some_and(|route| route.virtual_host().shows_attempt_count) {
             reply.headers.insert(0, ("x-envoy-attempt-count", self.attempts.max(1).to_string().into_bytes()));

@@ -66,6 +66,8 @@ pub(crate) struct Router {
     retry_slot: Option<BreakerSlot>,
     /// Where responses of the cluster are counted, once the route has named it.
     codes: Option<Rc<ClusterCodes>>,
+    /// Where they are counted besides, if the request asks for it.
+    alternative_codes: Option<Rc<ClusterCodes>>,
     /// What of the response has passed the attempt's filters.
     passed: VecDeque<Frame>,
 }
@@ -147,10 +149,14 @@ impl Router {
         self.codes = Some(Rc::clone(cluster.codes()));
         core.info.upstream.cluster = Some(Arc::clone(cluster.names()));
         if let Some(host) = route.weighted_cluster().and_then(|weighted| weighted.host_rewrite.as_ref()) {
-            rewrite_host(&mut core.request, host, forward.append_x_forwarded_host);
+            // Envoy tells nobody what it was.
+            core.request.set(HeaderId::AUTHORITY, host);
         }
         let options = core.manager.config.router;
-        core.request.remove(HeaderId::X_ENVOY_UPSTREAM_ALT_STAT_NAME);
+        if let Some(name) = core.request.get(HeaderId::X_ENVOY_UPSTREAM_ALT_STAT_NAME) {
+            self.alternative_codes = cluster.codes().alternative(name);
+            core.request.remove(HeaderId::X_ENVOY_UPSTREAM_ALT_STAT_NAME);
+        }
         self.timeouts = RequestTimeouts::begin(forward, &mut core.request, &options);
         if !options.suppresses_envoy_headers {
             self.timeouts.announce(&mut core.request, Duration::ZERO);
@@ -430,7 +436,7 @@ impl Router {
             return None;
         }
         pool.count_response(status);
-        if let Some(codes) = &self.codes {
+        for codes in self.codes.iter().chain(&self.alternative_codes) {
             charge::response(codes, status, &core.request, Some(&headers));
         }
         self.is_response_started = true;
@@ -467,7 +473,7 @@ impl Router {
         core.info.timing.mark(Moment::UpstreamReceiveEnd, now);
         if let Some(sent) = core.info.timing.at(Moment::DownstreamReceiveEnd) {
             let ms = (now - sent).as_millis() as u64;
-            if let Some(codes) = &self.codes {
+            for codes in self.codes.iter().chain(&self.alternative_codes) {
                 charge::time(codes, ms, &core.request, core.response.as_ref());
             }
         }
