@@ -51,8 +51,11 @@ pub struct ClusterCodes {
     worker: WorkerIndex,
     all: ResponseCodes,
     parts: [OnceCell<ResponseCodes>; PARTS],
-    alternatives: RefCell<Vec<(Box<[u8]>, Rc<Self>)>>,
+    alternatives: RefCell<Vec<Alternative>>,
 }
+
+/// What is counted under a name that requests have chosen.
+type Alternative = (Box<[u8]>, Rc<ClusterCodes>);
 
 /// The most alternative names that are told apart: clients choose them.
 const MAX_ALTERNATIVES: usize = 256;
