@@ -171,6 +171,17 @@ impl Options {
         Duration::from_millis(self.file_flush_interval_msec)
     }
 
+    /// Warns of what was given but changes nothing yet.
+    pub(crate) fn tell_without_effect(&self) {
+        let drains = self.drain_time_s != 600 || self.drain_strategy != DrainStrategy::Gradual;
+        if drains {
+            tracing::warn!("--drain-time-s and --drain-strategy have no effect yet: listeners do not drain");
+        }
+        if self.parent_shutdown_time_s != 900 {
+            tracing::warn!("--parent-shutdown-time-s has no effect yet: there is no hot restart");
+        }
+    }
+
     /// Whether there is nothing to serve but the example.
     pub(crate) fn is_example(&self) -> bool {
         self.config_path.is_none() && self.config_yaml.is_none() && self.mode == Mode::Serve

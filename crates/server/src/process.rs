@@ -47,6 +47,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         print_validated(options);
         return Ok(());
     }
+    options.tell_without_effect();
     write_base_id(options)?;
     if let Err(error) = raise_descriptor_limit() {
         tracing::warn!(%error, "cannot raise the limit on open descriptors");
