@@ -14,6 +14,7 @@ use prost_types::Struct;
 pub(super) struct Settings {
     pub(super) delay: Option<Delay>,
     pub(super) abort: Option<Abort>,
+    pub(super) rate_limit: Option<RateLimit>,
     /// `upstream_cluster`: only requests for it meet faults.
     pub(super) cluster: Option<Box<str>>,
     /// Only requests that all of these match meet faults.
@@ -43,6 +44,15 @@ pub(super) struct Abort {
     /// None by default.
     pub(super) share: Fraction,
     pub(super) body: Box<str>,
+}
+
+/// `envoy.extensions.filters.common.fault.v3.FaultRateLimit`
+#[derive(Debug)]
+pub(super) struct RateLimit {
+    /// KiB per second, at least one.
+    pub(super) source: Source<u64>,
+    /// None by default.
+    pub(super) share: Fraction,
 }
 
 /// Where a fault's value comes from.
@@ -88,10 +98,11 @@ impl Settings {
         let delay = f.optional("delay", delay, Delay::parse);
         let abort = f.optional("abort", abort, Abort::parse);
         let headers = f.each("headers", headers, HeaderMatcher::parse);
-        f.unsupported("response_rate_limit", response_rate_limit);
+        let rate_limit = f.optional("response_rate_limit", response_rate_limit, RateLimit::parse);
         f.finish(|| Self {
             delay: delay.take(),
             abort: abort.take(),
+            rate_limit: rate_limit.take(),
             cluster: Some(upstream_cluster).filter(|name| !name.is_empty()).map(Into::into),
             headers: headers.take().into(),
             nodes: downstream_nodes.into_iter().map(|node| node.into_bytes().into()).collect(),
@@ -138,6 +149,24 @@ impl Abort {
         };
         let body = if response_body.is_empty() { "fault filter abort".into() } else { response_body.into() };
         f.finish(|| Self { source: source.take(), share: share.take(), body })
+    }
+}
+
+impl RateLimit {
+    fn parse(proto: common::FaultRateLimit, at: &At<'_>) -> Result<Self, Invalid> {
+        use common::fault_rate_limit::{FixedLimit, HeaderLimit, LimitType};
+        let common::FaultRateLimit { percentage, limit_type } = proto;
+        let mut f = at.fields();
+        let share = f.optional_or("percentage", percentage, Fraction::NONE, Fraction::parse);
+        let source = match limit_type {
+            Some(LimitType::FixedLimit(FixedLimit { limit_kbps: 0 })) => {
+                f.keep(Err(at.field("fixed_limit").field("limit_kbps").invalid("must be at least 1, is 0")))
+            }
+            Some(LimitType::FixedLimit(FixedLimit { limit_kbps })) => f.keep(Ok(Source::Fixed(limit_kbps))),
+            Some(LimitType::HeaderLimit(HeaderLimit {})) => f.keep(Ok(Source::Header)),
+            None => f.absent("one of 'fixed_limit' and 'header_limit' must be set"),
+        };
+        f.finish(|| Self { source: source.take(), share: share.take() })
     }
 }
 

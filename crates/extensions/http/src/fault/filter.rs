@@ -5,6 +5,8 @@
 //!  request ─────────► head held here ─────────────────► on to the next filter
 //!     │ aborted            │ aborted
 //!     └────────────────────┴─────────────────────────► local reply
+//!            limited
+//!  body    ─────────► held here ─────────────────────► on to the next filter, every interval what the pacer gives
 //! ```
 
 use std::future::Future;
@@ -15,12 +17,14 @@ use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll, ready};
 
 use nuncio_http::{
-    Direction, FactoryContext, FilterFactory, FilterLocal, HeadersStatus, HttpFilter, Interest, LocalReply, Resume,
-    Sleep, StreamCx,
+    DataStatus, Direction, FactoryContext, FilterFactory, FilterLocal, HeadersStatus, HttpFilter, Interest, LocalReply,
+    Resume, Sleep, StreamCx, TrailersStatus,
 };
+use nuncio_message::Chunk;
 use nuncio_telemetry::ResponseFlag;
 
 use super::config::{Abort, Settings, Status};
+use super::pacer::{INTERVAL, Pacer};
 use super::request::downstream_cluster;
 use super::stats::{Active, Counts};
 
@@ -39,7 +43,8 @@ impl Factory {
 
 impl FilterFactory for Factory {
     fn interest(&self) -> Interest {
-        Interest::REQUEST_HEADERS
+        // Whether a response is limited may be the route's to say.
+        Interest::REQUEST_HEADERS.and(Interest::RESPONSE_DATA).and(Interest::RESPONSE_TRAILERS)
     }
 
     fn local(&self, cx: &FactoryContext<'_>) -> Box<dyn FilterLocal> {
@@ -62,7 +67,7 @@ struct Shared {
 
 impl FilterLocal for Local {
     fn build(&self) -> Option<Box<dyn HttpFilter>> {
-        Some(Box::new(Filter { shared: Rc::clone(&self.0), of_route: None, delay: None, active: None }))
+        Some(Box::new(Filter { shared: Rc::clone(&self.0), of_route: None, delay: None, limit: None, active: None }))
     }
 }
 
@@ -73,7 +78,18 @@ struct Filter {
     of_route: Option<Arc<Settings>>,
     /// The request is held until then.
     delay: Option<Sleep>,
+    limit: Option<Limit>,
     active: Option<Active>,
+}
+
+/// A response whose body goes slowly.
+struct Limit {
+    pacer: Pacer,
+    /// Data goes on then, not before.
+    pause: Option<Sleep>,
+    /// The end of the body has come, if not gone on.
+    has_ended: bool,
+    has_trailers: bool,
 }
 
 impl Filter {
@@ -93,6 +109,15 @@ impl Filter {
             self.active = self.shared.counts.begin(self.settings().max_active);
         }
         self.active.is_some()
+    }
+
+    fn limit(&mut self, cx: &mut StreamCx<'_>) {
+        let random = cx.worker().random().next_u64();
+        let limit = self.settings().rate_limit.as_ref().and_then(|limit| limit.draw(cx.request_headers(), random));
+        let Some(limit) = limit.filter(|_| self.begin()) else { return };
+        self.shared.counts.stats.response_rl_injected.inc();
+        let pacer = Pacer::new(limit, cx.worker().now());
+        self.limit = Some(Limit { pacer, pause: None, has_ended: false, has_trailers: false });
     }
 
     fn delay(&mut self, cx: &mut StreamCx<'_>) -> bool {
@@ -142,6 +167,7 @@ impl HttpFilter for Filter {
         if !self.is_met(cx) {
             return HeadersStatus::Continue;
         }
+        self.limit(cx);
         if self.delay(cx) {
             return HeadersStatus::StopAllIterationAndWatermark;
         }
@@ -151,10 +177,64 @@ impl HttpFilter for Filter {
         HeadersStatus::Continue
     }
 
+    fn response_data(&mut self, cx: &mut StreamCx<'_>, _data: &mut Chunk, end_stream: bool) -> DataStatus {
+        let Some(limit) = &mut self.limit else { return DataStatus::Continue };
+        limit.has_ended |= end_stream;
+        cx.poll_me();
+        DataStatus::StopIterationAndWatermark
+    }
+
+    fn response_trailers(&mut self, cx: &mut StreamCx<'_>) -> TrailersStatus {
+        let Some(limit) = &mut self.limit else { return TrailersStatus::Continue };
+        limit.has_trailers = true;
+        match cx.held_body(Direction::Response).is_empty() {
+            true => TrailersStatus::Continue,
+            false => TrailersStatus::StopIteration,
+        }
+    }
+
     fn poll_resume(&mut self, cx: &mut StreamCx<'_>, task: &mut Context<'_>) -> Poll<Resume> {
-        let Some(delay) = &mut self.delay else { return Poll::Pending };
-        ready!(Pin::new(delay).poll(task));
-        self.delay = None;
-        Poll::Ready(if self.abort(cx) { Resume::Nothing } else { Resume::Continue(Direction::Request) })
+        if let Some(delay) = &mut self.delay {
+            ready!(Pin::new(delay).poll(task));
+            self.delay = None;
+            return Poll::Ready(if self.abort(cx) { Resume::Nothing } else { Resume::Continue(Direction::Request) });
+        }
+        match &mut self.limit {
+            Some(limit) => limit.poll(cx, task),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl Limit {
+    /// Sends on what may go now; looks again an interval later if that was not all.
+    fn poll(&mut self, cx: &mut StreamCx<'_>, task: &mut Context<'_>) -> Poll<Resume> {
+        if let Some(pause) = &mut self.pause {
+            ready!(Pin::new(pause).poll(task));
+            self.pause = None;
+        }
+        let now = cx.worker().now();
+        let held = cx.held_body(Direction::Response).len();
+        let mut allowed = self.pacer.take(held, now);
+        let is_last = allowed == held && self.has_ended && !self.has_trailers;
+        if is_last && held == 0 {
+            // The end came alone, behind a body that has gone.
+            cx.inject_data(Direction::Response, Chunk::empty(), true);
+        }
+        while allowed > 0 {
+            let Some(piece) = cx.held_body(Direction::Response).pop_at_most(allowed) else { break };
+            allowed -= piece.len();
+            cx.inject_data(Direction::Response, piece, is_last && allowed == 0);
+        }
+        // The end goes on once.
+        self.has_ended &= !is_last;
+        if !cx.held_body(Direction::Response).is_empty() {
+            let pause = self.pause.insert(cx.sleep(INTERVAL));
+            return Pin::new(pause).poll(task).map(|()| Resume::Nothing);
+        }
+        match self.has_trailers {
+            true => Poll::Ready(Resume::Continue(Direction::Response)),
+            false => Poll::Ready(Resume::Nothing),
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 mod config;
 mod filter;
+mod pacer;
 mod request;
 mod stats;
 

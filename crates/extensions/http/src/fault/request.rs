@@ -5,7 +5,7 @@ use std::time::Duration;
 use nuncio_config::scalar::Fraction;
 use nuncio_message::{HeaderId, Headers};
 
-use super::config::{Abort, Delay, Settings, Source, Status, http_status};
+use super::config::{Abort, Delay, RateLimit, Settings, Source, Status, http_status};
 
 /// The cluster that a request says it comes from; empty for none.
 pub(super) fn downstream_cluster(request: &Headers) -> &[u8] {
@@ -48,6 +48,20 @@ impl Abort {
             }
         };
         status.filter(|_| share.selects(random))
+    }
+}
+
+impl RateLimit {
+    /// How many KiB of the response may go in a second, if the request is drawn.
+    pub(super) fn draw(&self, request: &Headers, random: u64) -> Option<u64> {
+        let (share, limit) = match self.source {
+            Source::Fixed(limit) => (self.share, Some(limit)),
+            Source::Header => {
+                let share = share(self.share, b"x-envoy-fault-throughput-response-percentage", request);
+                (share, number(request, b"x-envoy-fault-throughput-response"))
+            }
+        };
+        limit.filter(|limit| share.selects(random) && *limit > 0)
     }
 }
 
