@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -181,13 +182,20 @@ impl HttpWorker {
     /// Hands an event to a stream. The only place where streams run.
     pub(crate) fn dispatch(self: &Rc<Self>, key: StreamKey, event: Event) {
         let Some(mut stream) = self.streams.take(key) else { return };
-        stream.handle(event);
+        // Contained here, because this may be another connection's driver, or the worker's tick, which must go on.
+        if catch_unwind(AssertUnwindSafe(|| stream.handle(event))).is_err() {
+            self.note_panic();
+            stream.break_off();
+        }
         self.settle(key, stream);
     }
 
     /// Puts a stream back that has handled an event, or ends it.
     pub(crate) fn settle(self: &Rc<Self>, key: StreamKey, mut stream: Box<Stream>) {
         if stream.is_over() {
+            if catch_unwind(AssertUnwindSafe(|| stream.complete())).is_err() {
+                self.note_panic();
+            }
             stream.finish();
             self.streams.retire(key, stream);
             return;

@@ -418,11 +418,24 @@ impl Stream {
         self.core.next_deadline()
     }
 
-    /// The end of every stream, exactly once: log, span, stats, and nowhere else.
-    pub(crate) fn finish(&mut self) {
+    /// A bug was met while an event was handled: what is left of the stream ends.
+    pub(crate) fn break_off(&mut self) {
+        self.core.actions.clear();
+        self.router.abandon(&mut self.core, ErrorCode::INTERNAL_ERROR);
+        if !self.core.is_over() {
+            self.core.reset_downstream();
+        }
+    }
+
+    /// The last callback of the filters, before [`Stream::finish`].
+    pub(crate) fn complete(&mut self) {
         self.router.abandon(&mut self.core, ErrorCode::INTERNAL_ERROR);
         self.core.info.timing.mark(Moment::Complete, self.core.http.worker().now());
         self.chain.complete(&mut self.core);
+    }
+
+    /// The end of every stream, exactly once: log, span, stats, and nowhere else.
+    pub(crate) fn finish(&mut self) {
         self.core.report();
         self.core.clear();
         self.router.clear();
