@@ -9,6 +9,7 @@ use super::http1::{Framing, Gone, Head, Reader};
 use super::ledger::{BodyFraming, Cut, Exchange, Ledger, Outcome, Part, content};
 use super::notify::Notify;
 use super::origin::{STALL, give_up, send_body};
+use super::panicker;
 use super::pipe::{Broken, End};
 
 /// How a client uses its connections.
@@ -106,6 +107,9 @@ impl Connection {
                 head.push_str(&format!("content-length: {}\r\n", request.body));
             }
             BodyFraming::Length | BodyFraming::Close => {}
+        }
+        if let Some(place) = exchange.panics {
+            head.push_str(&format!("{}: {place}\r\n", panicker::HEADER));
         }
         head.push_str("\r\n");
         if let Some((0, cut)) = request.cut {
@@ -239,7 +243,8 @@ pub(crate) fn check_complete(
     if !from_origin {
         return;
     }
-    let (id, answer) = (exchange.id, exchange.answer);
+    // As it was answered last.
+    let Some(Exchange { id, answer, .. }) = ledger.exchange(exchange.id) else { return };
     let has_body = exchange.method != "HEAD" && !matches!(status, 204 | 304);
     let expected = if has_body { answer.message.body } else { 0 };
     if bytes != expected {

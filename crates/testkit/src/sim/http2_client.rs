@@ -10,6 +10,7 @@ use super::http2::{Http2, Incoming, Manners, Part};
 use super::ledger::{BodyFraming, Cut, Exchange, Ledger, Message, Outcome, Part as BodyPart, content};
 use super::notify::Notify;
 use super::origin::{STALL, piece_size};
+use super::panicker;
 use super::pipe::{Broken, End};
 
 #[derive(Clone)]
@@ -92,6 +93,9 @@ impl Connection {
         ];
         if request.framing == BodyFraming::Length && request.body > 0 {
             fields.push(("content-length", &length));
+        }
+        if let Some(place) = exchange.panics {
+            fields.push((panicker::HEADER, place));
         }
         let ends = request.body == 0 && request.cut.is_none() && request.framing == BodyFraming::Length;
         self.http2.send_head(stream, &fields, ends);

@@ -36,12 +36,12 @@ impl Origin {
         };
         let field = |name| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let id = field("x-sim-id").and_then(|id| id.parse().ok());
-        let Some(exchange) = id.and_then(|id| self.ledger.exchange(id)) else {
+        let Some(mut exchange) = id.and_then(|id| self.ledger.exchange(id)) else {
             self.ledger.fail(&self.sim, format!("an origin was sent a request that no client made: {fields:?}"));
             return;
         };
+        exchange.answer = self.ledger.reached_origin(exchange.id);
         self.sim.trace(|| format!("origin: request {} on {stream} {:?}", exchange.id, exchange.answer));
-        self.ledger.reached_origin(exchange.id);
         self.answer(stream, &exchange, end).await;
         self.http2.forget(stream);
     }

@@ -14,6 +14,10 @@ pub(crate) struct Exchange {
     pub(crate) route: &'static str,
     pub(crate) request: Message,
     pub(crate) answer: Answer,
+    /// Answered well when it is tried again.
+    pub(crate) recovers: bool,
+    /// Where a filter panics over it.
+    pub(crate) panics: Option<&'static str>,
 }
 
 /// A body and how it is sent.
@@ -180,9 +184,16 @@ impl Ledger {
         }
     }
 
-    /// An origin has read the head of a request.
-    pub(crate) fn reached_origin(&self, id: u32) {
-        self.inner.exchanges.borrow_mut()[id as usize].heads_at_origin += 1;
+    /// An origin has read the head of a request; how it is answered.
+    pub(crate) fn reached_origin(&self, id: u32) -> Answer {
+        let mut exchanges = self.inner.exchanges.borrow_mut();
+        let entry = &mut exchanges[id as usize];
+        entry.heads_at_origin += 1;
+        let answer = &mut entry.exchange.answer;
+        if entry.heads_at_origin > 1 && entry.exchange.recovers {
+            (answer.status, answer.timing, answer.message.cut) = (200, AnswerTiming::AfterRequest, None);
+        }
+        *answer
     }
 
     /// An origin has read a request to its end: `bytes` of body.

@@ -14,6 +14,7 @@ mod http2_origin;
 mod ledger;
 mod notify;
 mod origin;
+mod panicker;
 mod pipe;
 mod scenario;
 mod verdict;

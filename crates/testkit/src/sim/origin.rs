@@ -44,12 +44,12 @@ pub(crate) async fn serve(sim: Sim, ledger: Ledger, end: End, leaves: u64, max_p
 fn find(sim: &Sim, ledger: &Ledger, head: &Head) -> Option<Exchange> {
     let id = head.field("x-sim-id").and_then(|id| id.parse().ok());
     let exchange = id.and_then(|id| ledger.exchange(id));
-    let Some(exchange) = exchange else {
+    let Some(mut exchange) = exchange else {
         ledger.fail(sim, format!("an origin was sent a request that no client made: {}", head.start));
         return None;
     };
+    exchange.answer = ledger.reached_origin(exchange.id);
     sim.trace(|| format!("origin: request {} {:?}", exchange.id, exchange.answer));
-    ledger.reached_origin(exchange.id);
     if head.method() != exchange.method {
         ledger.fail(sim, format!("request {} arrived as {}, not {}", exchange.id, head.method(), exchange.method));
     }

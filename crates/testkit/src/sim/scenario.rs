@@ -4,6 +4,7 @@ use super::client::Habits;
 use super::executor::Sim;
 use super::http2::Manners;
 use super::ledger::{Answer, AnswerTiming, BodyFraming, Cut, Exchange, Message};
+use super::panicker;
 use super::pipe::Weather;
 
 /// All that is decided before the world starts.
@@ -220,6 +221,8 @@ impl Scenario {
              type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, \
              explicit_http_config: {{{explicit}}}, {cluster}}}}}"
         );
+        let again = "retry_policy: {retry_on: \"5xx,reset,connect-failure,refused-stream\", num_retries: 2, \
+                     per_try_timeout: 2s, retry_back_off: {base_interval: 0.01s}}";
         let retry = "retry_policy: {retry_on: \"connect-failure,reset-before-request\", num_retries: 2}";
         format!(
             "static_resources:
@@ -236,6 +239,8 @@ impl Scenario {
           {manager}
           {http2}
           http_filters:
+          - name: sim.panicker
+            typed_config: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}}
           - name: envoy.filters.http.router
             typed_config: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
           route_config:
@@ -246,6 +251,7 @@ impl Scenario {
               routes:
               - {{match: {{prefix: /plain}}, route: {{cluster: a, timeout: 20s}}}}
               - {{match: {{prefix: /retry}}, route: {{cluster: a, timeout: 20s, {retry}}}}}
+              - {{match: {{prefix: /again}}, route: {{cluster: a, timeout: 20s, {again}}}}}
               - {{match: {{prefix: /short}}, route: {{cluster: a, timeout: 0.1s}}}}
               - {{match: {{prefix: /none}}, route: {{cluster: a, timeout: 0s}}}}
               - {{match: {{prefix: /direct}}, direct_response: {{status: 418, body: {{inline_string: tea}}}}}}
@@ -307,9 +313,17 @@ fn updates(sim: &Sim) -> Vec<(u64, Update)> {
 
 fn exchange(sim: &Sim, mood: Mood) -> Exchange {
     let method = sim.pick(&["GET", "POST", "POST", "PUT", "HEAD", "DELETE"]);
-    let routes = ["plain", "plain", "retry", "retry", "none", "short", "direct", "redirect", "unknown"];
+    let routes = ["plain", "plain", "retry", "again", "again", "none", "short", "direct", "redirect", "unknown"];
     let request = if matches!(method, "GET" | "HEAD") { Message::default() } else { message(sim) };
-    let mut exchange = Exchange { id: 0, method, route: sim.pick(&routes), request, answer: answer(sim) };
+    let mut exchange = Exchange {
+        id: 0,
+        method,
+        route: sim.pick(&routes),
+        request,
+        answer: answer(sim),
+        recovers: sim.chance(60),
+        panics: None,
+    };
     if mood == Mood::Rough {
         spoil(sim, &mut exchange);
     } else {
@@ -336,7 +350,7 @@ fn heavy(sim: &Sim) -> Exchange {
         timing: AnswerTiming::AfterRequest,
         closes: false,
     };
-    Exchange { id: 0, method: "POST", route: "none", request: message(), answer }
+    Exchange { id: 0, method: "POST", route: "none", request: message(), answer, recovers: false, panics: None }
 }
 
 fn message(sim: &Sim) -> Message {
@@ -369,7 +383,8 @@ fn spoil(sim: &Sim, exchange: &mut Exchange) {
     match sim.below(12) {
         0 => exchange.request.cut = cut(sim, &exchange.request),
         1 | 2 => exchange.answer.message.cut = cut(sim, &exchange.answer.message),
-        3 => {
+        3 if sim.chance(30) => exchange.panics = Some(sim.pick(&panicker::PLACES)),
+        3 | 4 => {
             exchange.answer.timing =
                 sim.pick(&[AnswerTiming::Never, AnswerTiming::CloseAtOnce, AnswerTiming::ResetAtOnce]);
         }

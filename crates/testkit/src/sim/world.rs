@@ -19,6 +19,7 @@ use nuncio_worker::{Clock, Lifecycle, Random, Spawner, Worker};
 use super::connector::SimConnector;
 use super::executor::{Idle, Sim};
 use super::ledger::Ledger;
+use super::panicker;
 use super::pipe::pipe;
 use super::scenario::{Protocol, Scenario, Update};
 use super::verdict;
@@ -91,7 +92,7 @@ impl World {
         let scenario = Rc::new(Scenario::draw(sim));
         sim.trace(|| format!("{scenario:?}"));
         let registry = Arc::new(Clusters::default());
-        let config = SCHEMA.with(|schema| config::load(&scenario.bootstrap(), schema, &registry, &config::no_filters));
+        let config = SCHEMA.with(|schema| config::load(&scenario.bootstrap(), schema, &registry, &panicker::find));
         let store = Store::new(2);
         let random = Random::seeded(sim.below(u64::MAX));
         let spawner = Spawner::Simulated(Rc::new(sim.clone()));
@@ -183,7 +184,7 @@ impl World {
         match update {
             Update::ReplaceCluster => {
                 let text = self.scenario.bootstrap();
-                let config = SCHEMA.with(|schema| config::load(&text, schema, &self.registry, &config::no_filters));
+                let config = SCHEMA.with(|schema| config::load(&text, schema, &self.registry, &panicker::find));
                 config.clusters.into_iter().for_each(|cluster| self.publish(cluster));
             }
             Update::RemoveCluster => drop(self.registry.reference("a").publish(None)),
