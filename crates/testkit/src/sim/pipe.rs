@@ -340,7 +340,7 @@ fn arrive(pipe: &Rc<RefCell<Pipe>>, to: usize, now: u64) {
                 way.flying_bytes = way.flying_bytes.saturating_sub(bytes.len());
                 if way.is_deaf {
                     answers_reset = true;
-                } else {
+                } else if !way.reset {
                     way.arrived.extend(bytes);
                 }
             }
