@@ -6,12 +6,8 @@ use nuncio_message::{HeaderId, Headers};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Nominated;
 
-/// Removes them from a request. What `connection` names goes too.
-///
-/// # Errors
-/// When it names more than Envoy takes, or headers whose removal would hide where the request comes from.
-pub(crate) fn request(headers: &mut Headers, keeps_upgrade: bool) -> Result<(), Nominated> {
-    remove_named(headers)?;
+/// Removes them from a request, but for what `connection` names.
+pub(crate) fn request(headers: &mut Headers, keeps_upgrade: bool) {
     if !keeps_upgrade {
         headers.remove(HeaderId::CONNECTION);
         headers.remove(HeaderId::UPGRADE);
@@ -20,7 +16,6 @@ pub(crate) fn request(headers: &mut Headers, keeps_upgrade: bool) -> Result<(), 
     headers.remove(HeaderId::PROXY_CONNECTION);
     headers.remove(HeaderId::TRANSFER_ENCODING);
     keep_te_trailers(headers);
-    Ok(())
 }
 
 /// Removes them from a response.
@@ -50,7 +45,11 @@ fn keep_te_trailers(headers: &mut Headers) {
 /// The most that `connection` may name.
 const MAX_NAMED: usize = 9;
 
-fn remove_named(headers: &mut Headers) -> Result<(), Nominated> {
+/// Removes from a request what `connection` names.
+///
+/// # Errors
+/// When it names more than Envoy takes, or headers whose removal would hide where the request comes from.
+pub(crate) fn request_nominated(headers: &mut Headers) -> Result<(), Nominated> {
     let Some(connection) = headers.get(HeaderId::CONNECTION) else { return Ok(()) };
     if connection.eq_ignore_ascii_case(b"close") || connection.eq_ignore_ascii_case(b"keep-alive") {
         return Ok(());
@@ -63,7 +62,10 @@ fn remove_named(headers: &mut Headers) -> Result<(), Nominated> {
     for name in names().map(<[u8]>::trim_ascii) {
         match name {
             // `te` follows its own rule.
-            b"" | b"close" | b"keep-alive" | b"te" | b"upgrade" | b"host" | b"connection" => {}
+            b"" | b"close" | b"keep-alive" | b"te" | b"upgrade" | b"connection" => {}
+            b"host" => {
+                headers.remove(HeaderId::AUTHORITY);
+            }
             b"x-forwarded-for" | b"x-forwarded-host" | b"x-forwarded-proto" | [b':', ..] => return Err(Nominated),
             name => {
                 headers.remove_by_name(name);
@@ -84,7 +86,8 @@ mod tests {
         for (name, value) in pairs {
             headers.add(HeaderMapKind::Request, name.as_bytes(), value.as_bytes());
         }
-        assert_eq!(request(&mut headers, false), Ok(()));
+        assert_eq!(request_nominated(&mut headers), Ok(()));
+        request(&mut headers, false);
         let left: Vec<_> = headers.iter().map(|h| (h.name.to_vec(), h.value.to_vec())).collect();
         let expected: Vec<_> = expected.iter().map(|(n, v)| (n.as_bytes().to_vec(), v.as_bytes().to_vec())).collect();
         assert_eq!(left, expected);
@@ -107,7 +110,7 @@ mod tests {
         ] {
             let mut headers = Headers::new();
             headers.push(HeaderId::CONNECTION, value.as_bytes());
-            assert_eq!(request(&mut headers, false), expected, "{value}");
+            assert_eq!(request_nominated(&mut headers), expected, "{value}");
         }
     }
 

@@ -48,6 +48,10 @@ const NOT_FROM_OUTSIDE: &[HeaderId] = &[
 pub(super) fn request(core: &mut Core) -> Result<(), LocalReply> {
     let manager = Rc::clone(&core.manager);
     let config = &*manager.config;
+    if sanitize_hop_by_hop::request_nominated(&mut core.request).is_err() {
+        core.info.flags.set(ResponseFlag::DownstreamProtocolError);
+        return Err(LocalReply::new(400, "Bad Request", "http1.connection_header_rejected"));
+    }
     if !core.request.has(HeaderId::AUTHORITY) {
         return Err(LocalReply::new(400, "", "missing_host_header"));
     }
@@ -65,11 +69,7 @@ pub(super) fn request(core: &mut Core) -> Result<(), LocalReply> {
         manager.stats.downstream_rq_ws_on_non_ws_route.inc();
         return Err(LocalReply::new(403, "", "upgrade_failed"));
     }
-    if sanitize_hop_by_hop::request(request, false).is_err() {
-        core.info.flags.set(ResponseFlag::DownstreamProtocolError);
-        return Err(LocalReply::new(400, "Bad Request", "http1.connection_header_rejected"));
-    }
-    let request = &mut core.request;
+    sanitize_hop_by_hop::request(request, false);
     request.remove(HeaderId::X_ENVOY_INTERNAL);
     if request.get(HeaderId::REFERER).is_some_and(|value| !referer::is_valid(value)) {
         request.remove(HeaderId::REFERER);

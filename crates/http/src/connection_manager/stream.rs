@@ -295,6 +295,9 @@ impl Stream {
         self.core.is_request_broken = true;
         self.core.manager.stats.downstream_cx_protocol_error.inc();
         self.core.info.flags.set(ResponseFlag::DownstreamProtocolError);
+        if let Source::Connection { connection, .. } = &self.core.source {
+            self.core.info.protocol = Some(connection.peek(nuncio_codec::Codec::protocol));
+        }
         self.core.reply(LocalReply::new(rejection.status, rejection.body, rejection.details));
     }
 
