@@ -61,6 +61,10 @@ enum Config {
     Logged,
     /// And a retry policy and 1,000 routes.
     Rich,
+    /// The router, and before it ten filters that look at everything.
+    TenFilters,
+    /// The same ten in the cluster's chain, for each attempt.
+    TenUpstream,
 }
 
 /// A name, what runs, and the most that one request may cost.
@@ -97,6 +101,8 @@ const SCENARIOS: &[Scenario] = &[
     scenario("h2-h2-16", H2_H2, 16, Config::Plain, (22_000.0, 0.3)),
     scenario("h1-log", H1, 1, Config::Logged, (22_000.0, 2.0)),
     scenario("h2-h2-log", H2_H2, 16, Config::Logged, (24_000.0, 0.3)),
+    scenario("h1-ten", H1, 1, Config::TenFilters, (24_000.0, 2.0)),
+    scenario("h1-ten-up", H1, 1, Config::TenUpstream, (24_000.0, 2.0)),
     scenario("h1-rich", H1, 1, Config::Rich, (26_000.0, 2.0)),
 ];
 const WARM: u32 = 50;
@@ -180,7 +186,7 @@ fn count(scenario: &Scenario, batches: u32) -> io::Result<(u64, u64, u64)> {
 
 fn bootstrap(scenario: &Scenario) -> String {
     let log = match scenario.config {
-        Config::Plain => "",
+        Config::Plain | Config::TenFilters | Config::TenUpstream => "",
         Config::Logged | Config::Rich => {
             "
           access_log:
@@ -201,6 +207,17 @@ fn bootstrap(scenario: &Scenario) -> String {
             );
         }
     }
+    let filter = |name: &str, kind: &str| {
+        let any = format!("{{\"@type\": type.googleapis.com/envoy.extensions.filters.http.{kind}}}");
+        format!("{{name: {name}, typed_config: {any}}}, ")
+    };
+    // The name tells what it is: a configuration's type is of no meaning in here.
+    let ten: String = (0..10).map(|number| filter(&format!("passthrough-{number}"), "cors.v3.Cors")).collect();
+    let (filters, upstream_filters) = match scenario.config {
+        Config::Plain | Config::Logged | Config::Rich => (String::new(), String::new()),
+        Config::TenFilters => (ten, String::new()),
+        Config::TenUpstream => (String::new(), ten + &filter("codec", "upstream_codec.v3.UpstreamCodec")),
+    };
     let http2 = match scenario.upstream {
         Version::Http1 => "",
         Version::Http2 => {
@@ -229,9 +246,9 @@ static_resources:
               domains: [\"*\"]
               routes:{routes}
                 - {{match: {{prefix: \"/\"}}, route: {{cluster: a{policy}}}}}
-          http_filters:
-          - name: router
-            typed_config: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}
+          http_filters: [{filters}{{name: router, typed_config: {{
+            \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router,
+            upstream_http_filters: [{upstream_filters}]}}}}]
   clusters:
   - name: a{http2}
     load_assignment:

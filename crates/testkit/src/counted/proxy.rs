@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use nuncio_codec::{Codec, Event, Role, StreamId, http1, http2};
-use nuncio_config::Schema;
-use nuncio_http::{HttpWorker, ListenerInfo, Manager};
+use nuncio_config::{AnyConfig, At, Invalid, Schema};
+use nuncio_http::{FilterFactory, HttpWorker, ListenerInfo, Manager};
 use nuncio_listener::{Accepted, ListenerCounts};
 use nuncio_message::{Chunk, Headers, MAX_IO_SLICES, Tick};
 use nuncio_network::{ConnectFuture, Connector, Transport};
@@ -22,6 +22,7 @@ use nuncio_worker::{Clock, Random, Spawner, VirtualClock, Worker};
 use super::run_queue::RunQueue;
 use super::wire::{FarEnd, NearEnd, wire};
 use crate::config;
+use crate::filters::passthrough;
 
 /// Eight fields.
 const REQUEST: &[(&str, &str)] = &[
@@ -90,6 +91,11 @@ pub struct Proxy {
     store: Store,
 }
 
+/// Filters called `passthrough…` look at everything and change nothing.
+fn filter(name: &str, any: &AnyConfig, at: &At<'_>) -> Result<Arc<dyn FilterFactory>, Invalid> {
+    if name.starts_with("passthrough") { Ok(passthrough()) } else { config::no_filters(name, any, at) }
+}
+
 /// The other end of a connection.
 struct Peer {
     wire: FarEnd,
@@ -106,7 +112,7 @@ impl Proxy {
     /// Builds it; nothing has been sent yet.
     pub fn new(setup: Setup) -> Self {
         let registry = Arc::new(Clusters::default());
-        let config = config::load(&setup.bootstrap, &Schema::new(), &registry, &config::no_filters);
+        let config = config::load(&setup.bootstrap, &Schema::new(), &registry, &filter);
         let (tasks, clock, store) = (Rc::<RunQueue>::default(), VirtualClock::new(), Store::new(2));
         let spawner = Spawner::Simulated(Rc::clone(&tasks) as Rc<dyn nuncio_worker::Executor>);
         let worker = Worker::new(WorkerIndex(1), Clock::simulated(clock.clone()), Random::seeded(1), spawner);
