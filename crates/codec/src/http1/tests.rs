@@ -179,11 +179,20 @@ fn codec_with_open_post() -> Codec {
 }
 
 #[test]
-fn a_response_that_says_close_closes() {
+fn the_owner_of_a_server_says_when_a_connection_that_said_close_is_closed() {
     let (mut codec, _) = server("GET / HTTP/1.1\r\nHost: a\r\nConnection: Close\r\n\r\n");
     assert!(codec.close_requested() && !codec.is_closing());
     codec.send_head(1, &headers(&[(":status", "200"), ("connection", "close")]), true);
-    assert!(codec.is_closing() && codec.active_streams() == 0);
+    assert!(!codec.is_closing() && codec.active_streams() == 0);
+}
+
+#[test]
+fn a_request_that_says_close_is_the_last() {
+    let mut client = codec(Role::Client);
+    client.open();
+    let request = [(":method", "GET"), (":path", "/"), (":authority", "a"), ("connection", "close")];
+    client.send_head(1, &headers(&request), true);
+    assert!(client.is_closing() && client.active_streams() == 1);
 }
 
 #[test]

@@ -28,11 +28,12 @@ struct Exchange<'a> {
     outcomes: Vec<Outcome>,
     upstream: Option<Codec>,
     is_closing: bool,
+    is_closed: bool,
 }
 
 impl Exchange<'_> {
     fn turn(&mut self, server: &mut Codec) {
-        loop {
+        while !self.is_closed {
             match server.next(Tick(0)) {
                 Ok(None) => return,
                 Ok(Some(event)) => self.take(event, server),
@@ -110,6 +111,8 @@ impl Exchange<'_> {
         if self.listener != "direct" {
             written(server);
         }
+        // The owner of a server closes after a response that says so.
+        self.is_closed = server.close_requested();
     }
 }
 
@@ -136,7 +139,13 @@ fn check(line: &str) -> Result<(), String> {
     let [name, listener_name, input, expected] = columns[..] else { panic!("four columns: {line}") };
     let mut server = codec(Role::Server, listener(listener_name));
     let input = parts(input);
-    let mut exchange = Exchange { listener: listener_name, outcomes: Vec::new(), upstream: None, is_closing: input.1 };
+    let mut exchange = Exchange {
+        listener: listener_name,
+        outcomes: Vec::new(),
+        upstream: None,
+        is_closing: input.1,
+        is_closed: false,
+    };
     feed(&mut server, &input, |server| exchange.turn(server));
     let expected = if expected.is_empty() { Vec::new() } else { split(expected) };
     let is_equal = exchange.outcomes.len() == expected.len()
