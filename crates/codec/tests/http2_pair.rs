@@ -136,3 +136,40 @@ fn heads_are_put_in_order_and_cleaned() {
     let expected = "head 1 end :authority=h :path=/a :method=GET :scheme=http x-a=1 x-b=2";
     assert_eq!(pair.run_server(), [expected]);
 }
+
+/// Heads that are mostly alike, on more connections than there are places to remember them.
+#[test]
+fn a_head_arrives_as_it_was_sent_whatever_came_before() {
+    let mut pairs: Vec<Pair> = (0..12).map(|_| Pair::new(Options::default(), Options::default())).collect();
+    let mut seed = 1u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    let rest = [("user-agent", "u"), ("accept", "a/b"), ("x-a", "1"), ("x-b", "2"), ("via", "v"), ("te", "trailers")];
+    for round in 0..4_000 {
+        // Some connections change what they send often, others seldom.
+        let pair = random(pairs.len());
+        let mut fields: Vec<(&str, String)> = GET.iter().chain(&rest).map(|&(n, v)| (n, v.to_owned())).collect();
+        for _ in 0..random(1 + pair / 3) {
+            let at = random(fields.len());
+            match random(5) {
+                0 if at > 3 => drop(fields.remove(at)),
+                1 if at > 3 => fields.insert(at, ("connection", "x".to_owned())),
+                2 if at > 3 => fields.insert(at, ("x-new", format!("{}", random(3)))),
+                3 => fields[3].1 = format!("h{}", random(2)),
+                _ => fields[2].1 = format!("/{}", random(3)),
+            }
+        }
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let arrived = fields.iter().filter(|(name, _)| *name != "connection");
+        let expected: Vec<String> = arrived.map(|(name, value)| format!("{name}={value}")).collect();
+        let pair = &mut pairs[pair];
+        let id = pair.client.open().expect("nothing is open");
+        pair.client.send_head(id, &head(&fields), true);
+        assert_eq!(pair.run_server(), [format!("head {id} end {}", expected.join(" "))], "round {round}");
+        pair.server.send_head(id, &head(&[(":status", "200"), ("server", "s"), ("x-a", "b"), ("age", "1")]), true);
+        let answer = format!("head {id} end :status=200 server=s x-a=b age=1");
+        assert_eq!(pair.run_client().last(), Some(&answer), "round {round}");
+    }
+}

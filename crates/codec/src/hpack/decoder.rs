@@ -112,6 +112,26 @@ impl Decoder {
         self.rest.len()
     }
 
+    /// Another number after each change of the table.
+    pub(crate) fn version(&self) -> u64 {
+        self.table.version()
+    }
+
+    /// How many fields a block begins with that are an index of one byte each; zero inside a block, or when a size
+    /// update has to come first.
+    #[inline]
+    pub(crate) fn leading_indices(&self, block: &[u8]) -> usize {
+        if self.at != BlockStart::Here || !self.rest.is_empty() {
+            return 0;
+        }
+        block.iter().take_while(|byte| (0x81..=0xfe).contains(*byte)).count()
+    }
+
+    /// Fields at the beginning of a block are known from an earlier one, and are not to be decoded.
+    pub(crate) fn pass(&mut self) {
+        self.at = BlockStart::Passed;
+    }
+
     /// Decodes a fragment of a block and calls `sink` for each complete field; `is_last` says that the block ends
     /// with it. The sink answers whether the field is good, see [`Field::is_checked`].
     ///

@@ -60,6 +60,11 @@ impl Encoder {
         }
     }
 
+    /// Another number after each change of the table.
+    pub(crate) fn version(&self) -> u64 {
+        self.table.version()
+    }
+
     /// The peer's SETTINGS_HEADER_TABLE_SIZE. A larger table than the default is not used, as in Envoy.
     pub fn set_max_table(&mut self, bytes: u32) {
         let bytes = bytes.min(DEFAULT_TABLE_BYTES);

@@ -117,6 +117,8 @@ pub(super) struct DynamicTable {
     max: usize,
     /// Entries ever inserted; wraps.
     inserted: u16,
+    /// Changes so far.
+    version: u64,
 }
 
 /// A known name takes no bytes.
@@ -144,6 +146,7 @@ impl DynamicTable {
             size: 0,
             max: max as usize,
             inserted: 0,
+            version: 0,
         }
     }
 
@@ -151,6 +154,13 @@ impl DynamicTable {
         self.max as u32
     }
 
+    /// Another number after each change: as long as it is the same, indices mean the same.
+    #[inline]
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    #[inline]
     pub(super) fn inserted(&self) -> u16 {
         self.inserted
     }
@@ -158,6 +168,7 @@ impl DynamicTable {
     /// Changes the bound and evicts what no longer fits.
     pub(super) fn set_max(&mut self, max: u32) {
         self.max = max as usize;
+        self.version += 1;
         self.evict(0);
     }
 
@@ -178,6 +189,7 @@ impl DynamicTable {
     /// Adds an entry as the newest; one larger than the bound empties the table (RFC 7541 section 4.4).
     pub(super) fn insert(&mut self, field: Field<'_>) {
         let needed = field.name().len() + field.value.len() + OVERHEAD;
+        self.version += 1;
         self.evict(needed);
         if needed > self.max {
             return;

@@ -88,6 +88,14 @@ pub(super) struct Head {
     has_regular: bool,
 }
 
+/// What the first fields of a list came to.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    headers: Headers,
+    content_length: Option<u64>,
+    has_regular: bool,
+}
+
 impl Head {
     fn new() -> Self {
         Self {
@@ -114,6 +122,27 @@ impl Head {
         head.is_announced = kind != Kind::Request;
         head.method = method;
         head
+    }
+
+    pub(super) fn method(&self) -> Method {
+        self.method
+    }
+
+    /// What has been read so far; `None` when it is more than headers.
+    pub(super) fn beginning(&self) -> Option<Beginning> {
+        let is_simple = self.fault.is_none() && self.crumbs == 0 && self.dropped == 0;
+        is_simple.then(|| Beginning {
+            headers: self.headers.clone(),
+            content_length: self.content_length,
+            has_regular: self.has_regular,
+        })
+    }
+
+    /// Reads what was read before.
+    pub(super) fn begin_like(&mut self, beginning: &Beginning) {
+        let Beginning { headers, content_length, has_regular } = beginning;
+        self.headers = headers.clone();
+        (self.content_length, self.has_regular) = (*content_length, *has_regular);
     }
 
     /// Puts a finished block away for the next one on this thread.

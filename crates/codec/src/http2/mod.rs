@@ -10,6 +10,7 @@ mod flow;
 mod frame;
 mod head;
 mod options;
+mod recall;
 mod settings;
 mod streams;
 mod syntax;

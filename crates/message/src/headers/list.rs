@@ -30,13 +30,13 @@ pub(super) struct List {
 }
 
 /// A range of the store.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Part {
     pub(super) at: u32,
     pub(super) len: u32,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) id: HeaderId,
     pub(super) form: Form,
@@ -140,6 +140,12 @@ impl List {
     }
 
     #[inline]
+    pub(super) fn pseudo_count(&self) -> usize {
+        const PSEUDO: u64 = (2 << HeaderId::PROTOCOL.0) - (1 << HeaderId::METHOD.0);
+        (self.present[0] & PSEUDO).count_ones() as usize
+    }
+
+    #[inline]
     pub(super) fn first(&self, id: HeaderId) -> Option<usize> {
         if !self.has(id) {
             return None;
@@ -174,6 +180,16 @@ impl List {
     #[inline]
     pub(super) fn header(&self, entry: &Entry) -> Header<'_> {
         Header { id: entry.id, name: self.name_of(entry), value: self.value_of(entry) }
+    }
+
+    /// How many entries, from the first on, are the same in both and stand in the same place.
+    pub(super) fn common_prefix(&self, other: &Self) -> usize {
+        let same = common_len(&self.store, &other.store);
+        let is_same = |(one, other): &(&Entry, &Entry)| {
+            let is_within = |part: Part| (part.at + part.len) as usize <= same;
+            one == other && one.is_live() && is_within(one.value) && is_within(one.name)
+        };
+        self.entries.iter().zip(&other.entries).take_while(is_same).count()
     }
 
     /// Copies a value, to become that of an entry.
@@ -318,4 +334,19 @@ impl List {
             }
         }
     }
+}
+
+/// Bytes with which both begin; fewer than 16 at the end are counted only when nothing else follows in either.
+fn common_len(one: &[u8], other: &[u8]) -> usize {
+    let steps = one.as_chunks::<16>().0.iter().zip(other.as_chunks::<16>().0);
+    let mut common = 0;
+    for (one, other) in steps {
+        if one != other {
+            let different = u128::from_le_bytes(*one) ^ u128::from_le_bytes(*other);
+            return common + different.trailing_zeros() as usize / 8;
+        }
+        common += 16;
+    }
+    let (one, other) = (&one[common..], &other[common..]);
+    if one == other { common + one.len() } else { common }
 }

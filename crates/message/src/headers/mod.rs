@@ -105,11 +105,33 @@ impl Headers {
             .map(|header| header.value)
     }
 
+    /// How many headers, from the first on, are found to be the same in both lists at little cost: they have to stand in
+    /// the same places of both. None before them was removed.
+    #[inline]
+    pub fn common_prefix(&self, other: &Self) -> usize {
+        match (self.list.as_deref(), other.list.as_deref()) {
+            (Some(one), Some(other)) => one.common_prefix(other),
+            _ => 0,
+        }
+    }
+
+    /// How many different pseudo headers there are.
+    #[inline]
+    pub fn pseudo_count(&self) -> usize {
+        self.list.as_deref().map_or(0, List::pseudo_count)
+    }
+
     /// All headers in order.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = Header<'_>> + '_ {
+        self.iter_from(0)
+    }
+
+    /// The headers behind the first `count`, of which none was removed: see [`Self::common_prefix`].
+    #[inline]
+    pub fn iter_from(&self, count: usize) -> impl Iterator<Item = Header<'_>> + '_ {
         let list = self.list.as_deref();
-        let entries = list.map_or(&[][..], List::entries);
+        let entries = list.and_then(|list| list.entries().get(count..)).unwrap_or_default();
         entries.iter().filter(|entry| entry.is_live()).filter_map(move |entry| list.map(|list| list.header(entry)))
     }
 

@@ -127,7 +127,23 @@ impl Http2 {
     fn fragment(&mut self, fragment: &[u8], is_last: bool) -> Result<Option<Event>, ConnectionError> {
         let Some(head) = &mut self.head else { return Ok(None) };
         let options = &self.options;
-        if self.decoder.decode(fragment, is_last, |field| head.add(field, options)).is_err() {
+        let mut rest = fragment;
+        let indices = self.decoder.leading_indices(fragment);
+        let is_usual = matches!(head.kind, Kind::Request | Kind::Response) && head.headers.is_empty();
+        if indices > 0 && is_usual && head.fault.is_none() {
+            let version = self.decoder.version();
+            let (known, others) = fragment.split_at(indices);
+            if self.memory.receive(known, version, head) {
+                self.decoder.pass();
+                rest = others;
+            } else if self.decoder.decode(known, false, |field| head.add(field, options)).is_ok() {
+                self.memory.received(known, version, head);
+                rest = others;
+            } else {
+                return Err(self.fail(ErrorCode::COMPRESSION_ERROR, ""));
+            }
+        }
+        if self.decoder.decode(rest, is_last, |field| head.add(field, options)).is_err() {
             return Err(self.fail(ErrorCode::COMPRESSION_ERROR, ""));
         }
         if head.fault.is_some() && head.kind != Kind::Ignored {

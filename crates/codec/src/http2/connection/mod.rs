@@ -17,6 +17,7 @@ use super::flood::{Inbound, Outbound};
 use super::flow::{DEFAULT_WINDOW, ReceiveWindow, SendWindow};
 use super::head::Head;
 use super::options::Options;
+use super::recall::Memory;
 use super::streams::{Sending, Slot, Streams};
 use super::tally::Tally;
 use crate::hpack::{Decoder, Encoder};
@@ -40,6 +41,7 @@ pub struct Http2 {
     head: Option<Box<Head>>,
     decoder: Decoder,
     encoder: Encoder,
+    memory: Memory,
     streams: Streams,
     ready: VecDeque<Slot>,
     /// Streams that were answered completely while input was read: they end when all of it has been.
@@ -98,6 +100,7 @@ impl Http2 {
             head: None,
             decoder: Decoder::new(options.hpack_table_size, options.max_header_field_size as usize),
             encoder: Encoder::new(options.enable_huffman_encoding),
+            memory: Memory::new(),
             streams: Streams::default(),
             ready: VecDeque::new(),
             answered: Vec::new(),

@@ -8,6 +8,7 @@ use nuncio_message::{Chunk, HeaderId, Headers};
 use super::Http2;
 use crate::http2::flood::Flood;
 use crate::http2::frame::{FrameHead, MAX_FRAME_BYTES, flag, kind};
+use crate::http2::recall::Trace;
 use crate::http2::streams::{Method, Receiving, Sending, Slot, Stream, Then};
 use crate::{ErrorCode, Role, StreamId};
 
@@ -222,22 +223,39 @@ impl Http2 {
         }
     }
 
-    /// Pseudo headers come first (RFC 9113 section 8.3), as they nearly always stand in the list already. Where they do
-    /// not, the message came by HTTP/1, and they go in the order in which Envoy learns them there.
+    /// Pseudo headers come first (RFC 9113 section 8.3), as they nearly always stand in the list already.
     fn encode(&mut self, headers: &Headers, block: &mut Vec<u8>) {
-        let has_authority = headers.has(HeaderId::AUTHORITY);
         let leading = headers.iter().take_while(|header| header.id.is_pseudo()).count();
-        if PSEUDO.iter().filter(|&&id| headers.has(id)).count() > leading {
-            for id in PSEUDO {
-                if let Some(header) = headers.iter().find(|header| header.id == id) {
-                    self.encoder.field(header, block);
-                }
-            }
-        } else {
-            headers.iter().take(leading).for_each(|header| self.encoder.field(header, block));
+        if leading < headers.pseudo_count() {
+            return self.encode_pseudo_first(headers, block);
         }
-        let regular = headers.iter().skip(leading).filter(|header| is_sent(header.id, has_authority));
-        regular.for_each(|header| self.encoder.field(header, block));
+        let version = self.encoder.version();
+        let recalled = self.memory.send(headers, version, block);
+        let has_authority = headers.has(HeaderId::AUTHORITY);
+        let mut trace = Trace::new();
+        for header in headers.iter_from(recalled) {
+            let start = block.len();
+            if header.id.is_pseudo() || is_sent(header.id, has_authority) {
+                self.encoder.field(header, block);
+            }
+            trace.add(block.get(start..).unwrap_or_default());
+        }
+        if recalled == 0 {
+            self.memory.sent(headers, version, &trace);
+        }
+    }
+
+    /// A message that came by HTTP/1: its pseudo headers go first, in the order in which Envoy learns them there.
+    fn encode_pseudo_first(&mut self, headers: &Headers, block: &mut Vec<u8>) {
+        for id in PSEUDO {
+            if let Some(header) = headers.iter().find(|header| header.id == id) {
+                self.encoder.field(header, block);
+            }
+        }
+        let has_authority = headers.has(HeaderId::AUTHORITY);
+        for header in headers.iter().filter(|header| is_sent(header.id, has_authority)) {
+            self.encoder.field(header, block);
+        }
     }
 
     fn put_long_block(&mut self, stream: StreamId, block: &[u8], end_stream: u8) {
