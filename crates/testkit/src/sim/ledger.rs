@@ -16,6 +16,8 @@ pub(crate) struct Exchange {
     pub(crate) answer: Answer,
     /// Answered well when it is tried again.
     pub(crate) recovers: bool,
+    /// A reset may end its response early unseen: as in Envoy, it ends a body that has no other end.
+    pub(crate) may_be_short: bool,
     /// Where a filter panics over it.
     pub(crate) panics: Option<&'static str>,
 }

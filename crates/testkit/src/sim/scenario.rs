@@ -322,9 +322,11 @@ fn exchange(sim: &Sim, mood: Mood) -> Exchange {
         request,
         answer: answer(sim),
         recovers: sim.chance(60),
+        may_be_short: false,
         panics: None,
     };
     if mood == Mood::Rough {
+        exchange.may_be_short = exchange.answer.message.framing == BodyFraming::Close;
         spoil(sim, &mut exchange);
     } else {
         exchange.answer.timing = AnswerTiming::AfterRequest;
@@ -350,7 +352,16 @@ fn heavy(sim: &Sim) -> Exchange {
         timing: AnswerTiming::AfterRequest,
         closes: false,
     };
-    Exchange { id: 0, method: "POST", route: "none", request: message(), answer, recovers: false, panics: None }
+    Exchange {
+        id: 0,
+        method: "POST",
+        route: "none",
+        request: message(),
+        answer,
+        recovers: false,
+        may_be_short: false,
+        panics: None,
+    }
 }
 
 fn message(sim: &Sim) -> Message {
