@@ -525,6 +525,8 @@ impl Core {
         match std::mem::replace(&mut self.source, Source::None) {
             Source::Connection { connection, id } => {
                 connection.reset(id, ErrorCode::INTERNAL_ERROR);
+                // What was received counts against the connection's window still.
+                connection.release(id, std::mem::take(&mut self.unreleased));
                 connection.after_stream(true);
             }
             Source::Call(exchange) => exchange.end(&self.info.response_code_details),
