@@ -140,11 +140,12 @@ fn what_they_may_not_remove_is_missed() {
 }
 
 #[test]
-fn a_host_that_goes_while_they_hold_the_response_is_a_503() {
+fn a_host_that_goes_while_they_hold_the_response_has_broken_the_protocol() {
     let steps = [step(On::ResponseHead, 0, &[], Say::StopAllBuffer)];
     let mut it = exchange(Setup::default(), &[], &steps);
     it.ask(GET).answer("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhel");
     it.origin.as_ref().expect("the proxy has connected").reset();
     it.wait(0);
-    assert_eq!(it.down().status(), 503);
+    // As Envoy, which misses the rest of the body, and has sent nothing yet.
+    assert_eq!(it.down().status(), 502);
 }
