@@ -34,6 +34,8 @@ pub(crate) struct TickState {
     dirty: RefCell<Vec<Rc<dyn Flush>>>,
     flushing: RefCell<Vec<Rc<dyn Flush>>>,
     is_requested: Cell<bool>,
+    /// A tick is at work: it sees for itself what is asked for meanwhile.
+    is_running: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -51,7 +53,7 @@ impl TickState {
     }
 
     pub(crate) fn request(&self) {
-        if self.is_requested.replace(true) {
+        if self.is_requested.replace(true) || self.is_running.get() {
             return;
         }
         if let Some(waker) = &*self.waker.borrow() {
@@ -71,15 +73,17 @@ impl TickState {
     }
 
     pub(crate) fn run(&self) {
-        for _ in 0..MAX_ROUNDS {
+        self.is_running.set(true);
+        let is_done = (0..MAX_ROUNDS).any(|_| {
             self.is_requested.set(false);
-            if !self.run_handlers() && !self.flush() {
-                return;
-            }
+            !self.run_handlers() && !self.flush() && !self.is_requested.get()
+        });
+        self.is_running.set(false);
+        if !is_done {
+            // Still busy: let other tasks run first, then go on.
+            self.is_requested.set(false);
+            self.request();
         }
-        // Still busy: let other tasks run first, then go on.
-        self.is_requested.set(false);
-        self.request();
     }
 
     pub(crate) fn clear(&self) {
@@ -98,6 +102,9 @@ impl TickState {
     }
 
     fn flush(&self) -> bool {
+        if self.dirty.borrow().is_empty() {
+            return false;
+        }
         std::mem::swap(&mut *self.dirty.borrow_mut(), &mut *self.flushing.borrow_mut());
         let mut flushing = self.flushing.take();
         let is_busy = !flushing.is_empty();
