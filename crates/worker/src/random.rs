@@ -34,24 +34,32 @@ impl Random {
 
     /// A version 4 UUID (RFC 9562) in its text form.
     pub fn uuid(&self) -> [u8; 36] {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
-        let bytes = {
-            let high = (self.next_u64() & !0xf000) | 0x4000;
-            let low = (self.next_u64() & !(3 << 62)) | (2 << 62);
-            ((u128::from(high) << 64) | u128::from(low)).to_be_bytes()
-        };
+        let high = (self.next_u64() & !0xf000) | 0x4000;
+        let low = (self.next_u64() & !(3 << 62)) | (2 << 62);
+        let [a, b] = [hex((high >> 32) as u32), hex(high as u32)];
+        let [c, d] = [hex((low >> 32) as u32), hex(low as u32)];
         let mut text = [b'-'; 36];
-        let mut at = 0;
-        for (i, byte) in bytes.iter().enumerate() {
-            if matches!(i, 4 | 6 | 8 | 10) {
-                at += 1;
-            }
-            text[at] = HEX[usize::from(byte >> 4)];
-            text[at + 1] = HEX[usize::from(byte & 15)];
-            at += 2;
-        }
+        text[..8].copy_from_slice(&a);
+        text[9..13].copy_from_slice(&b[..4]);
+        text[14..18].copy_from_slice(&b[4..]);
+        text[19..23].copy_from_slice(&c[..4]);
+        text[24..28].copy_from_slice(&c[4..]);
+        text[28..].copy_from_slice(&d);
         text
     }
+}
+
+/// The eight lower-case digits of a number, all at once: one is asked for with each request.
+fn hex(number: u32) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Each digit to a byte of its own.
+    let mut digits = u64::from(number);
+    digits = (digits | (digits << 16)) & 0x0000_ffff_0000_ffff;
+    digits = (digits | (digits << 8)) & 0x00ff_00ff_00ff_00ff;
+    digits = (digits | (digits << 4)) & (0x0f * ONES);
+    // One in each byte whose digit is a letter: those that six more carries beyond 15.
+    let letters = ((digits + 6 * ONES) >> 4) & ONES;
+    (digits + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'0' - 10)).to_be_bytes()
 }
 
 #[cfg(test)]
@@ -66,6 +74,13 @@ mod tests {
         for uuid in [a, b] {
             assert!(uuid[14] == b'4' && matches!(uuid[19], b'8' | b'9' | b'a' | b'b'));
             assert!([8, 13, 18, 23].iter().all(|&at| uuid[at] == b'-'));
+        }
+    }
+
+    #[test]
+    fn hex_digits_are_lower_case() {
+        for number in [0, 9, 10, 15, 16, 0x0123_4567, 0x89ab_cdef, 0xfedc_ba98, u32::MAX] {
+            assert_eq!(hex(number), format!("{number:08x}").as_bytes());
         }
     }
 
