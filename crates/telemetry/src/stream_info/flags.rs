@@ -86,6 +86,12 @@ impl ResponseFlags {
         }
     }
 
+    /// Forgets all flags.
+    pub(super) fn clear(&mut self) {
+        // What stands in `order` beyond the flags that are set is never read.
+        self.present = 0;
+    }
+
     /// Whether the flag is set.
     pub fn has(&self, flag: ResponseFlag) -> bool {
         self.present & (1 << flag as u32) != 0

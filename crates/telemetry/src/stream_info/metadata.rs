@@ -15,6 +15,13 @@ impl DynamicMetadata {
         known.fields.extend(fields.fields.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
 
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        if !self.0.is_empty() {
+            self.0.clear();
+        }
+    }
+
     /// The fields of a namespace.
     pub fn namespace(&self, namespace: &str) -> Option<&Struct> {
         self.0.get(namespace)

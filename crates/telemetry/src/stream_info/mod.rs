@@ -127,10 +127,63 @@ pub struct Connection {
     pub listener_name: Option<Arc<str>>,
 }
 
+impl Upstream {
+    fn reset(&mut self) {
+        let Self {
+            cluster,
+            host,
+            local_address,
+            remote_address,
+            connection_id,
+            protocol,
+            transport_failure_reason,
+            attempt_count,
+            bytes,
+        } = self;
+        (*cluster, *host, *local_address, *remote_address) = (None, None, None, None);
+        (*connection_id, *protocol, *attempt_count) = (0, None, 0);
+        *transport_failure_reason = None;
+        *bytes = ByteMeter::default();
+    }
+}
+
 impl StreamInfo {
     /// Makes it a record of a new stream; memory is kept where there is any.
     pub fn reset(&mut self) {
-        *self = Self::default();
+        // Field by field: most of them are as they were, and the record is large.
+        let Self {
+            start_micros,
+            timing,
+            bytes_received,
+            bytes_sent,
+            downstream_bytes,
+            protocol,
+            response_code,
+            flags,
+            response_code_details,
+            connection_termination_details,
+            route_name,
+            virtual_host_name,
+            virtual_cluster_name,
+            stream_id,
+            upstream,
+            connection,
+            remote_address,
+            dynamic_metadata,
+            is_health_check,
+            is_traced,
+        } = self;
+        (*start_micros, *bytes_received, *bytes_sent) = (0, 0, 0);
+        *timing = Timing::default();
+        *downstream_bytes = ByteMeter::default();
+        (*protocol, *response_code) = (None, None);
+        flags.clear();
+        (*response_code_details, *connection_termination_details) = (None, None);
+        (*route_name, *virtual_host_name, *virtual_cluster_name, *stream_id) = (None, None, None, None);
+        upstream.reset();
+        (*connection, *remote_address) = (None, None);
+        dynamic_metadata.clear();
+        (*is_health_check, *is_traced) = (false, false);
     }
 
     /// The client's address: of this request if it differs, else of the connection.

@@ -52,11 +52,13 @@ pub struct Timing {
 
 impl Timing {
     /// Notes that `moment` is now; the last call counts.
+    #[inline]
     pub fn mark(&mut self, moment: Moment, now: Tick) {
         self.at[moment as usize] = now;
     }
 
     /// Notes that `moment` is now unless it was before.
+    #[inline]
     pub fn mark_first(&mut self, moment: Moment, now: Tick) {
         let at = &mut self.at[moment as usize];
         if *at == Tick::NEVER {
@@ -65,6 +67,7 @@ impl Timing {
     }
 
     /// When it was, if it was.
+    #[inline]
     pub fn at(&self, moment: Moment) -> Option<Tick> {
         Some(self.at[moment as usize]).filter(|&at| at != Tick::NEVER)
     }
