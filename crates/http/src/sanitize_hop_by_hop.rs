@@ -1,32 +1,27 @@
 //! Headers that belong to one connection only (RFC 9110 section 7.6.1).
 
-use nuncio_message::{HeaderId, Headers};
+use nuncio_message::{HeaderId, HeaderSet, Headers};
 
 /// `connection` names what may not be removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Nominated;
 
+const ALWAYS: HeaderSet =
+    HeaderSet::of(&[HeaderId::KEEP_ALIVE, HeaderId::PROXY_CONNECTION, HeaderId::TRANSFER_ENCODING]);
+const WITHOUT_UPGRADE: HeaderSet = HeaderSet::of(&[HeaderId::CONNECTION, HeaderId::UPGRADE]);
+
 /// Removes them from a request, but for what `connection` names.
 pub(crate) fn request(headers: &mut Headers, keeps_upgrade: bool) {
-    if !keeps_upgrade {
-        headers.remove(HeaderId::CONNECTION);
-        headers.remove(HeaderId::UPGRADE);
-    }
-    headers.remove(HeaderId::KEEP_ALIVE);
-    headers.remove(HeaderId::PROXY_CONNECTION);
-    headers.remove(HeaderId::TRANSFER_ENCODING);
+    response(headers, keeps_upgrade);
     keep_te_trailers(headers);
 }
 
 /// Removes them from a response.
 pub(crate) fn response(headers: &mut Headers, keeps_upgrade: bool) {
     if !keeps_upgrade {
-        headers.remove(HeaderId::CONNECTION);
-        headers.remove(HeaderId::UPGRADE);
+        headers.remove_all(&WITHOUT_UPGRADE);
     }
-    headers.remove(HeaderId::KEEP_ALIVE);
-    headers.remove(HeaderId::PROXY_CONNECTION);
-    headers.remove(HeaderId::TRANSFER_ENCODING);
+    headers.remove_all(&ALWAYS);
 }
 
 /// `te` is hop-by-hop too, but gRPC needs `te: trailers` to arrive.

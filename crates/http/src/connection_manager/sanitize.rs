@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use nuncio_message::{HeaderId, Headers};
+use nuncio_message::{HeaderId, HeaderSet, Headers};
 use nuncio_telemetry::{Address, ResponseFlag};
 
 use super::client_address::Origin;
@@ -14,7 +14,7 @@ use crate::local_reply::is_grpc_request;
 use crate::sanitize_hop_by_hop;
 
 /// What only internal clients may say: it steers retries and timeouts.
-const INTERNAL_ONLY: &[HeaderId] = &[
+const INTERNAL_ONLY: HeaderSet = HeaderSet::of(&[
     HeaderId::X_ENVOY_RETRY_ON,
     HeaderId::X_ENVOY_RETRY_GRPC_ON,
     HeaderId::X_ENVOY_MAX_RETRIES,
@@ -30,16 +30,16 @@ const INTERNAL_ONLY: &[HeaderId] = &[
     HeaderId::X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT,
     HeaderId::X_ENVOY_RETRIABLE_STATUS_CODES,
     HeaderId::X_ENVOY_RETRIABLE_HEADER_NAMES,
-];
+]);
 
 /// What the edge takes out besides: other proxies behind it may say so.
-const NOT_FROM_OUTSIDE: &[HeaderId] = &[
+const NOT_FROM_OUTSIDE: HeaderSet = HeaderSet::of(&[
     HeaderId::X_ENVOY_DECORATOR_OPERATION,
     HeaderId::X_ENVOY_DOWNSTREAM_SERVICE_CLUSTER,
     HeaderId::X_ENVOY_DOWNSTREAM_SERVICE_NODE,
     HeaderId::X_ENVOY_ORIGINAL_PATH,
     HeaderId::X_ENVOY_ORIGINAL_HOST,
-];
+]);
 
 /// Checks the head and rewrites it.
 ///
@@ -161,12 +161,10 @@ fn origin_headers(core: &mut Core, config: &ConnectionManager, origin: Origin) {
     if origin == Origin::Internal {
         request.set(HeaderId::X_ENVOY_INTERNAL, b"true");
     } else {
-        for &id in if origin == Origin::Edge { NOT_FROM_OUTSIDE } else { &[] } {
-            request.remove(id);
+        if origin == Origin::Edge {
+            request.remove_all(&NOT_FROM_OUTSIDE);
         }
-        for &id in INTERNAL_ONLY {
-            request.remove(id);
-        }
+        request.remove_all(&INTERNAL_ONLY);
         for name in config.routes.internal_only_headers() {
             request.remove_by_name(name);
         }

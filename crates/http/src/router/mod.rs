@@ -186,7 +186,7 @@ impl Router {
             // Known only when a host is picked.
             Some(HostRewrite::Endpoint) | None => {}
         }
-        self.retries = Retries::begin(forward.retry.as_ref(), &mut core.request);
+        self.retries.begin(forward.retry.as_ref(), &mut core.request);
         if self.is_request_complete {
             self.request_sent(core);
         }
@@ -425,7 +425,7 @@ impl Router {
         }
         core.deadlines.clear(Deadline::PerTry);
         if self.settle_outcome(self.retries.after_response(&headers), core) {
-            if let Some(attempt) = self.attempt.take() {
+            if let Some(mut attempt) = self.attempt.take() {
                 pool.note_retried();
                 if let Some(codes) = &self.codes {
                     codes.part(ResponsePart::Retry).count(status);
@@ -447,18 +447,22 @@ impl Router {
         let attempts = self.attempts;
         // Counted from the end of the request: an early response has none.
         let sent = core.info.timing.at(Moment::DownstreamReceiveEnd);
-        if let Some(route) = core.route_ref().cloned() {
+        if let Some(route) = core.route_ref() {
+            let changes = route.changes_response_headers().then(|| route.clone());
+            let shows_attempt_count = route.virtual_host().shows_attempt_count;
             if let (Some(sent), false) = (sent, suppresses_envoy_headers) {
                 headers.set_number(HeaderId::X_ENVOY_UPSTREAM_SERVICE_TIME, (now - sent).as_millis() as u64);
             }
-            if route.virtual_host().shows_attempt_count {
+            if shows_attempt_count {
                 headers.set_number(HeaderId::X_ENVOY_ATTEMPT_COUNT, attempts.into());
             }
-            // Values may hold the response's headers and status.
-            core.response = Some(headers);
             core.info.response_code = Some(status);
-            route.change_response_headers(&mut core.subject(HeaderMapKind::Response));
-            headers = core.response.take().unwrap_or_default();
+            if let Some(route) = changes {
+                // Values may hold the response's headers and status.
+                core.response = Some(headers);
+                route.change_response_headers(&mut core.subject(HeaderMapKind::Response));
+                headers = core.response.take().unwrap_or_default();
+            }
         }
         if end_stream {
             self.response_complete(core);
@@ -468,7 +472,7 @@ impl Router {
 
     fn response_complete(&mut self, core: &mut Core) {
         core.deadlines.clear(Deadline::Route);
-        let Some(attempt) = self.attempt.take() else { return };
+        let Some(attempt) = &mut self.attempt else { return };
         let now = core.now();
         core.info.timing.mark(Moment::UpstreamReceiveEnd, now);
         if let Some(sent) = core.info.timing.at(Moment::DownstreamReceiveEnd) {
@@ -478,6 +482,7 @@ impl Router {
             }
         }
         attempt.finish(core);
+        self.attempt = None;
     }
 
     /// Body bytes of the response have left: credit goes back to the host.
@@ -553,11 +558,34 @@ impl Router {
     }
 
     pub(crate) fn clear(&mut self) {
-        let (body, sent) = (std::mem::take(&mut self.body), std::mem::take(&mut self.sent));
-        *self = Self { body, sent, passed: std::mem::take(&mut self.passed), ..Self::default() };
-        self.body.clear();
-        self.sent.clear();
-        self.passed.clear();
+        // Field by field: most of them are as they were.
+        let Self {
+            attempt,
+            attempts,
+            retries,
+            timeouts,
+            body,
+            sent,
+            is_request_complete,
+            is_response_started,
+            is_http1,
+            has_informed,
+            is_retry_due,
+            is_retry,
+            retry_slot,
+            codes,
+            alternative_codes,
+            passed,
+        } = self;
+        (*attempt, *attempts) = (None, 0);
+        retries.clear();
+        *timeouts = RequestTimeouts::default();
+        body.clear();
+        sent.clear();
+        (*is_request_complete, *is_response_started, *is_http1) = (false, false, false);
+        (*has_informed, *is_retry_due, *is_retry) = (false, false, false);
+        (*retry_slot, *codes, *alternative_codes) = (None, None, None);
+        passed.clear();
     }
 }
 

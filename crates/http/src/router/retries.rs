@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nuncio_message::{HeaderId, Headers};
+use nuncio_message::{HeaderId, HeaderSet, Headers};
 
 use super::UpstreamEnd;
 use crate::route::{BackOff, RetryOn, RetryPolicy};
@@ -32,40 +32,48 @@ pub(super) enum Outcome {
     Exhausted,
 }
 
+/// What requests may say about retries.
+const STEERING: HeaderSet = HeaderSet::of(&[
+    HeaderId::X_ENVOY_RETRY_ON,
+    HeaderId::X_ENVOY_RETRY_GRPC_ON,
+    HeaderId::X_ENVOY_MAX_RETRIES,
+    HeaderId::X_ENVOY_RETRIABLE_STATUS_CODES,
+    HeaderId::X_ENVOY_RETRIABLE_HEADER_NAMES,
+    HeaderId::X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT,
+]);
+
 impl Retries {
     /// What `policy` and the headers of `request` want. The headers are taken out: they are for us.
-    pub(super) fn begin(policy: Option<&Arc<RetryPolicy>>, request: &mut Headers) -> Self {
-        let mut retries = Self::default();
+    pub(super) fn begin(&mut self, policy: Option<&Arc<RetryPolicy>>, request: &mut Headers) {
+        self.clear();
         if let Some(policy) = policy {
-            retries.on = policy.retry_on;
-            retries.policy = Some(Arc::clone(policy));
+            self.on = policy.retry_on;
+            self.policy = Some(Arc::clone(policy));
         }
         for id in [HeaderId::X_ENVOY_RETRY_ON, HeaderId::X_ENVOY_RETRY_GRPC_ON] {
             if let Some(value) = request.get(id) {
-                retries.on = retries.on | RetryOn::from_header(value);
+                self.on = self.on | RetryOn::from_header(value);
             }
         }
-        retries.left = policy.map_or(1, |policy| policy.num_retries);
+        self.left = policy.map_or(1, |policy| policy.num_retries);
         if let Some(policy) = policy
             && !policy.request_headers.is_empty()
             && !policy.request_headers.iter().any(|matcher| matcher.matches(request))
         {
-            retries.on = RetryOn::default();
+            self.on = RetryOn::default();
         }
-        if !retries.on.is_empty() {
-            retries.read_headers(request);
+        if !self.on.is_empty() {
+            self.read_headers(request);
         }
-        for id in [
-            HeaderId::X_ENVOY_RETRY_ON,
-            HeaderId::X_ENVOY_RETRY_GRPC_ON,
-            HeaderId::X_ENVOY_MAX_RETRIES,
-            HeaderId::X_ENVOY_RETRIABLE_STATUS_CODES,
-            HeaderId::X_ENVOY_RETRIABLE_HEADER_NAMES,
-            HeaderId::X_ENVOY_HEDGE_ON_PER_TRY_TIMEOUT,
-        ] {
-            request.remove(id);
-        }
-        retries
+        request.remove_all(&STEERING);
+    }
+
+    /// Forgets everything; memory is kept.
+    pub(super) fn clear(&mut self) {
+        let Self { on, left, made, policy, status_codes, header_names } = self;
+        (*on, *left, *made, *policy) = (RetryOn::default(), 0, 0, None);
+        status_codes.clear();
+        header_names.clear();
     }
 
     fn read_headers(&mut self, request: &Headers) {
@@ -99,6 +107,9 @@ impl Retries {
 
     /// What the head of a response means.
     pub(super) fn after_response(&self, response: &Headers) -> Outcome {
+        if self.on.is_empty() {
+            return Outcome::Final;
+        }
         self.outcome(self.wants_other_than(response))
     }
 
@@ -182,7 +193,13 @@ mod tests {
     }
 
     fn retries(on: &str) -> Retries {
-        Retries::begin(None, &mut headers(&[("x-envoy-retry-on", on)]))
+        begin(&mut headers(&[("x-envoy-retry-on", on)]))
+    }
+
+    fn begin(request: &mut Headers) -> Retries {
+        let mut retries = Retries::default();
+        retries.begin(None, request);
+        retries
     }
 
     #[track_caller]
@@ -228,7 +245,7 @@ mod tests {
             ("x-envoy-retriable-header-names", "X-Retry"),
             ("x-a", "1"),
         ]);
-        let retries = Retries::begin(None, &mut request);
+        let retries = begin(&mut request);
         assert_eq!(request, headers(&[("x-a", "1")]));
         assert_eq!(retries.after_response(&headers(&[(":status", "418")])), Outcome::Exhausted);
         assert_eq!(retries.after_response(&headers(&[(":status", "200"), ("x-retry", "")])), Outcome::Exhausted);

@@ -139,6 +139,12 @@ impl List {
         self.present[usize::from(number >> 6) & 1] & (1 << (number & 63)) != 0
     }
 
+    /// The bits of `set` that live entries have.
+    #[inline]
+    pub(super) fn common(&self, set: &[u64; 2]) -> [u64; 2] {
+        [self.present[0] & set[0], self.present[1] & set[1]]
+    }
+
     #[inline]
     pub(super) fn pseudo_count(&self) -> usize {
         const PSEUDO: u64 = (2 << HeaderId::PROTOCOL.0) - (1 << HeaderId::METHOD.0);

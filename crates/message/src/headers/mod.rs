@@ -3,6 +3,7 @@
 mod block;
 mod known;
 mod list;
+mod set;
 mod spare;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::fmt;
 pub use block::{BLOCK_PADDING, BlockHeaders, Line, Piece};
 pub use known::{HeaderId, HeaderMapKind};
 use list::{Entry, Form, List};
+pub use set::HeaderSet;
 
 /// The headers (pseudo headers included) or trailers of one message, in order.
 ///
