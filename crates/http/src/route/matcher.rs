@@ -98,6 +98,18 @@ impl RouteMatcher {
             && self.conditions.as_ref().is_none_or(|conditions| conditions.match_request(headers, random))
     }
 
+    /// What the path of every request that matches begins with, byte for byte; `None` when nothing like that is known.
+    pub(super) fn path_start(&self) -> Option<&[u8]> {
+        match &self.path {
+            PathSpecifier::Prefix(start) | PathSpecifier::Exact(start) | PathSpecifier::Separated(start) => Some(start),
+            PathSpecifier::PrefixAnyCase(_)
+            | PathSpecifier::ExactAnyCase(_)
+            | PathSpecifier::SeparatedAnyCase(_)
+            | PathSpecifier::Regex(_)
+            | PathSpecifier::Connect => None,
+        }
+    }
+
     /// How many bytes of a matching path a prefix rewrite replaces.
     pub(super) fn matched_bytes(&self, path: &[u8]) -> usize {
         match &self.path {

@@ -10,6 +10,7 @@ mod direct_response;
 mod domains;
 mod entry;
 mod header_mutations;
+mod index;
 mod matcher;
 mod per_filter;
 mod redirect;

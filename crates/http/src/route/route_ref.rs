@@ -108,6 +108,14 @@ impl RouteRef {
         }
     }
 
+    /// Whether any level changes a response's head.
+    pub fn changes_response_headers(&self) -> bool {
+        let own = self.weighted_cluster().is_some_and(|cluster| !cluster.response_headers.is_empty());
+        let route = &self.route().response_headers;
+        let (host, table) = (&self.virtual_host().response_headers, &self.table.response_headers);
+        own || self.ordered([route, host, table]).any(|level| !level.is_empty())
+    }
+
     /// Makes the changes of all levels to a response's head, in Envoy's order.
     pub fn change_response_headers(&self, subject: &mut Subject<'_>) {
         let own = self.weighted_cluster().map(|cluster| &cluster.response_headers);

@@ -13,6 +13,7 @@ use super::action::Defaults;
 use super::context::ParseContext;
 use super::entry::Route;
 use super::header_mutations::HeaderMutations;
+use super::index::RouteIndex;
 use super::matcher::path_of;
 use super::per_filter::PerFilter;
 use super::retry_policy::RetryPolicy;
@@ -22,6 +23,8 @@ pub struct VirtualHost {
     pub(super) name: Arc<str>,
     /// With a required TLS, the last one is the redirect there, which is not matched like the others.
     pub(super) routes: Box<[Route]>,
+    /// Of the routes that are matched, if there are many.
+    index: Option<Box<RouteIndex>>,
     pub(super) request_headers: HeaderMutations,
     pub(super) response_headers: HeaderMutations,
     pub(super) per_filter: PerFilter,
@@ -101,12 +104,14 @@ impl VirtualHost {
         f.finish(|| {
             let requires_tls = requires_tls.take();
             let mut routes = routes.take();
+            let index = RouteIndex::build(&routes).map(Box::new);
             if requires_tls != RequiresTls::Never {
                 routes.push(Route::to_https());
             }
             let parsed = Self {
                 name: name.into(),
                 routes: routes.into(),
+                index,
                 request_headers: request.take(),
                 response_headers: response.take(),
                 per_filter: per_filter.take(),
@@ -135,7 +140,10 @@ impl VirtualHost {
             return https;
         }
         let path = path_of(headers);
-        routes.iter().position(|route| route.matcher.matches(path, headers, random))
+        match (&self.index, path) {
+            (Some(index), Some(start)) => index.find(start, |at| routes[at].matcher.matches(path, headers, random)),
+            _ => routes.iter().position(|route| route.matcher.matches(path, headers, random)),
+        }
     }
 
     /// Asked before any route is looked at: Envoy redirects also what no route would match.

@@ -108,3 +108,35 @@ fn the_first_matching_route_wins() {
         assert_eq!(found(&table, &request(path, &[])).as_deref(), expected.as_ref().copied(), "{path}");
     }
 }
+
+#[test]
+fn in_a_long_list_the_first_that_matches_is_found_too() {
+    let kinds = |at: usize| {
+        let text = ["/", "/a", "/a/", "/a/b", "/ab", "/b", "/b/c", "/B"][at / 5 % 8];
+        let never = |path| pb::RouteMatch { grpc: Some(pb::route_match::GrpcRouteMatchOptions {}), ..path };
+        match at % 5 {
+            0 => exact(text),
+            1 => separated(if text.ends_with('/') { "/s" } else { text }),
+            2 => any_case(exact(text)),
+            3 => path_match(PathSpecifier::SafeRegex(regex(&format!("{text}[0-9]")))),
+            _ => never(prefix(text)),
+        }
+    };
+    let routes: Vec<_> =
+        (0..40).rev().map(kinds).chain((0..16).map(|at| prefix(["/b/", "/a/b/", "/B"][at % 3]))).collect();
+    let answers = |routes: &[pb::RouteMatch]| {
+        let answers = routes.iter().enumerate().map(|(at, route)| answer(route.clone(), &at.to_string())).collect();
+        parse(with_routes(answers)).expect("valid")
+    };
+    let (table, alone) = (answers(&routes), routes.iter().map(|route| answers(std::slice::from_ref(route))));
+    let alone: Vec<_> = alone.collect();
+    let (mut hits, mut misses) = (0, 0);
+    for headers in
+        paths(&["/", "/a", "/A", "/a/", "/a/b", "/a/b/c?d", "/ab", "/ab1", "/b", "/b/x", "/B/c", "/b1", "/c", "*"])
+    {
+        let first = alone.iter().position(|table| found(table, &headers).is_ok());
+        assert_eq!(found(&table, &headers), first.map(|at| at.to_string()).ok_or(Miss::Route), "{headers:?}");
+        *(if first.is_some() { &mut hits } else { &mut misses }) += 1;
+    }
+    assert!(hits > 5 && misses > 1, "{hits} {misses}");
+}
