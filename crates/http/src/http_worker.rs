@@ -319,6 +319,9 @@ impl HttpWorker {
     }
 
     fn run_resumed(&self) -> bool {
+        if self.resumed.borrow().is_empty() {
+            return false;
+        }
         let resumed = self.resumed.take();
         for connection in &resumed {
             connection.resume();

@@ -1,5 +1,6 @@
 //! Wakers of filters' asynchronous work: waking queues the filter, and the next tick polls it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
@@ -18,6 +19,8 @@ pub(crate) struct FilterKey {
 /// asynchronous filters come here, and only when something happened.
 #[derive(Default)]
 pub(crate) struct Woken {
+    /// Whether the list holds anything: looked at in each tick, so that the lock is taken only then.
+    is_any: AtomicBool,
     list: Mutex<(Vec<FilterKey>, Option<Waker>)>,
 }
 
@@ -28,8 +31,14 @@ struct FilterWaker {
 
 impl Woken {
     /// The filters woken since the last call.
+    #[inline]
     pub(crate) fn take(&self) -> Vec<FilterKey> {
-        std::mem::take(&mut self.list.lock().unwrap_or_else(PoisonError::into_inner).0)
+        if !self.is_any.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_any.store(false, Ordering::Relaxed);
+        std::mem::take(&mut list.0)
     }
 
     /// Who is woken with the first filter: the worker's tick.
@@ -54,6 +63,7 @@ impl Wake for FilterWaker {
             if !list.0.contains(&self.filter) {
                 list.0.push(self.filter);
             }
+            self.woken.is_any.store(true, Ordering::Release);
             list.1.clone()
         };
         if let Some(tick) = tick {

@@ -50,7 +50,23 @@ pub(crate) enum Action {
 
 impl Actions {
     /// What has to be done first: what ends the stream, then data before the resumption that may follow it.
+    #[inline]
     pub(crate) fn next(&mut self) -> Option<Action> {
+        if self.is_empty() { None } else { self.take_next() }
+    }
+
+    /// Whether nothing was asked for, as after most events.
+    fn is_empty(&self) -> bool {
+        self.reply.is_none()
+            && self.response.is_none()
+            && !self.is_reset
+            && self.pieces.is_empty()
+            && self.injected.is_empty()
+            && self.resumes.is_empty()
+            && self.polls.is_empty()
+    }
+
+    fn take_next(&mut self) -> Option<Action> {
         if let Some(reply) = self.reply.take() {
             return Some(Action::Reply(reply));
         }
@@ -114,6 +130,9 @@ impl Actions {
     }
 
     pub(crate) fn clear(&mut self) {
+        if self.is_empty() {
+            return;
+        }
         self.reply = None;
         self.response = None;
         self.pieces.clear();

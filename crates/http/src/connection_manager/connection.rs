@@ -76,6 +76,11 @@ pub(crate) struct Connection {
     pub(crate) had_streams: Cell<bool>,
     /// Whether its age has been acted on.
     pub(crate) is_old: Cell<bool>,
+    pub(super) limits: Limits,
+    /// Events may be waiting in the codec that no read brings.
+    pub(super) has_events: Cell<bool>,
+    /// Events are being handled; what has to be done once afterwards is.
+    pub(super) is_running: Cell<bool>,
     codec: RefCell<Codec>,
     transport: RefCell<Option<Box<dyn Transport>>>,
     waker: RefCell<Option<Waker>>,
@@ -88,6 +93,27 @@ pub(crate) struct Connection {
     gauges: CodecGauges,
     /// What stands in the gauges of buffered bytes.
     buffered: [Cell<u32>; 2],
+}
+
+/// What the configuration says of a connection, in the form in which it is asked for all the time.
+pub(super) struct Limits {
+    /// Bytes that may wait to be written.
+    pub(super) buffer: usize,
+    /// Milliseconds without a stream; zero is no limit.
+    pub(super) idle_ms: u64,
+    /// When it has grown too old.
+    pub(super) old_at: Tick,
+}
+
+impl Limits {
+    fn new(side: &Side, opened: Tick) -> Self {
+        let max_duration = side.max_duration();
+        Self {
+            buffer: side.buffer_limit(),
+            idle_ms: (Tick(0) + side.idle_timeout()).0,
+            old_at: if max_duration.is_zero() { Tick::NEVER } else { opened + max_duration },
+        }
+    }
 }
 
 /// What came of a read.
@@ -107,7 +133,11 @@ impl Connection {
         transport: Box<dyn Transport>,
     ) -> Rc<Self> {
         let now = http.worker().now();
+        let limits = Limits::new(&side, now);
         let connection = Rc::new(Self {
+            limits,
+            has_events: Cell::new(true),
+            is_running: Cell::new(false),
             http: Rc::clone(http),
             side,
             info,
@@ -245,8 +275,9 @@ impl Connection {
         true
     }
 
-    /// Has the driver polled.
+    /// Has the driver polled, and look at the codec's events.
     pub(crate) fn wake(&self) {
+        self.has_events.set(true);
         // Cloned, so that nothing is borrowed while the executor is called.
         let waker = self.waker.borrow().clone();
         if let Some(waker) = waker {
@@ -334,11 +365,14 @@ impl Connection {
 
     /// Writes until nothing is left or the socket is full. The bytes written; `None` when the connection is broken.
     fn write(&self) -> Option<usize> {
-        let waker = self.waker.borrow().clone();
-        let mut task = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
         let mut transport = self.transport.borrow_mut();
         let transport = transport.as_mut()?;
         let mut codec = self.codec.borrow_mut();
+        if codec.out().is_empty() {
+            return Some(0);
+        }
+        let waker = self.waker.borrow();
+        let mut task = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
         let mut total = 0;
         while !codec.out().is_empty() {
             let mut slices = [IoSlice::new(&[]); MAX_IO_SLICES];
@@ -376,7 +410,7 @@ impl Connection {
             self.go_on_closing(before);
             return;
         }
-        let half = self.side.buffer_limit() / 2;
+        let half = self.limits.buffer / 2;
         if before > half && self.queued() <= half {
             // Reading may have stopped because too much waited here.
             self.wake_if_paused();

@@ -9,7 +9,6 @@
 //! responses say `connection: close` from the first step on, and the second one closes if the client has not.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use nuncio_codec::{Codec, Protocol};
 use nuncio_message::Tick;
@@ -139,14 +138,13 @@ impl Connection {
     }
 
     fn age_deadline(&self) -> Tick {
-        let limit = self.side.max_duration();
-        if limit.is_zero() || self.is_old.get() { Tick::NEVER } else { self.opened + limit }
+        if self.is_old.get() { Tick::NEVER } else { self.limits.old_at }
     }
 
     pub(super) fn idle_deadline(&self) -> Tick {
-        let timeout = self.side.idle_timeout();
-        let is_counted = timeout > Duration::ZERO && self.stream_count() == 0 && self.drain.get() == Drain::No;
-        if is_counted { self.active.get() + timeout } else { Tick::NEVER }
+        let idle_ms = self.limits.idle_ms;
+        let is_counted = idle_ms > 0 && self.drain.get() == Drain::No && self.stream_count() == 0;
+        if is_counted { Tick(self.active.get().0.saturating_add(idle_ms)) } else { Tick::NEVER }
     }
 }
 

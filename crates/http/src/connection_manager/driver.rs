@@ -14,6 +14,7 @@ use nuncio_listener::CountedConnection;
 use nuncio_message::Tick;
 
 use super::connection::{Parting, Read};
+use super::drain::Drain;
 use super::{Connection, Event, Frame, Manager, Phase, Side, Source, Stream};
 use crate::streams::StreamKey;
 
@@ -70,14 +71,23 @@ impl Connection {
     fn poll(self: &Rc<Self>, task: &mut Context<'_>) -> Poll<()> {
         if self.queued() > 0 {
             self.flush_now();
+            self.has_events.set(true);
         }
-        // What had to wait for an earlier response, or for room, may go on now.
-        self.run_events();
+        let mut has_looked = self.has_events.get();
+        if has_looked {
+            // What had to wait for an earlier response, or for room, may go on now.
+            self.run_events();
+        }
         for _ in 0..MAX_READS {
             if self.phase() == Phase::Closed {
                 return Poll::Ready(());
             }
             if self.is_read_blocked() {
+                if !std::mem::replace(&mut has_looked, true) {
+                    // What keeps it from reading may be an event, or an error, that no read has brought.
+                    self.run_events();
+                    continue;
+                }
                 self.set_read_paused(true);
                 // As in Envoy, a client that goes is noticed also while nothing is read of it, and an upstream is not.
                 if matches!(self.side, Side::Downstream(_)) && self.peer_has_gone(task) {
@@ -104,7 +114,7 @@ impl Connection {
     }
 
     fn is_read_blocked(&self) -> bool {
-        self.phase() == Phase::Open && (!self.wants_input() || self.queued() >= self.side.buffer_limit())
+        self.phase() == Phase::Open && (!self.wants_input() || self.queued() >= self.limits.buffer)
     }
 
     fn wants_input(&self) -> bool {
@@ -114,7 +124,13 @@ impl Connection {
     /// Takes events from the codec until there are none.
     fn run_events(self: &Rc<Self>) {
         let now = self.http.worker().now();
-        while self.phase() == Phase::Open && self.queued() < self.side.buffer_limit() {
+        let was_running = self.is_running.replace(true);
+        self.has_events.set(false);
+        while self.phase() == Phase::Open {
+            if self.queued() >= self.limits.buffer {
+                self.has_events.set(true);
+                break;
+            }
             match self.codec(|codec| codec.next(now)) {
                 Ok(Some(event)) => self.handle(event),
                 Ok(None) => break,
@@ -124,6 +140,7 @@ impl Connection {
                 }
             }
         }
+        self.is_running.set(was_running);
         self.settle();
     }
 
@@ -269,7 +286,10 @@ impl Connection {
             self.close_after_flush(Parting::FlushAndWait);
             return;
         }
-        self.settle();
+        // While events are handled it is settled at their end; but for one that is going to close, which takes no more.
+        if !self.is_running.get() || self.drain.get() != Drain::No || self.peek(Codec::is_closing) {
+            self.settle();
+        }
         if is_http1 && self.is_open() && self.is_read_paused() {
             // A pipelined request may be waiting.
             self.http.resume(self);
@@ -302,6 +322,8 @@ impl Connection {
             self.side.protocol_error(self, error);
             return;
         }
+        // Streams that it gave up are told of with the next poll.
+        self.has_events.set(true);
         self.grow_old(now);
         self.settle();
     }

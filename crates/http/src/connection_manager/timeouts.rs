@@ -48,7 +48,15 @@ impl Default for Deadlines {
 
 impl Deadlines {
     pub(crate) fn set(&mut self, deadline: Deadline, at: Tick) {
-        self.at[deadline as usize] = at;
+        let before = std::mem::replace(&mut self.at[deadline as usize], at);
+        if at < self.earliest {
+            self.earliest = at;
+        } else if before == self.earliest {
+            self.find_earliest();
+        }
+    }
+
+    fn find_earliest(&mut self) {
         self.earliest = self.at.iter().copied().min().unwrap_or(Tick::NEVER);
     }
 
@@ -69,7 +77,7 @@ impl Deadlines {
         self.active = now;
     }
 
-    /// The earliest deadline that must be looked at.
+    /// When they must be looked at: at the earliest, or before it if an earlier one was cleared.
     pub(crate) fn next(&self) -> Tick {
         self.earliest
     }
@@ -77,13 +85,13 @@ impl Deadlines {
     /// A deadline that has passed; each is reported once.
     pub(crate) fn passed(&mut self, now: Tick) -> Option<Deadline> {
         if self.at[Deadline::Idle as usize] <= now {
-            let idle_at = self.active + self.idle;
-            self.set(Deadline::Idle, idle_at);
+            self.at[Deadline::Idle as usize] = self.active + self.idle;
         }
         let passed = ALL.into_iter().find(|deadline| self.at[*deadline as usize] <= now);
-        let next = passed.map_or(Deadline::Idle, |deadline| deadline);
-        let at = if passed.is_some() { Tick::NEVER } else { self.at[next as usize] };
-        self.set(next, at);
+        if let Some(deadline) = passed {
+            self.at[deadline as usize] = Tick::NEVER;
+        }
+        self.find_earliest();
         passed
     }
 }

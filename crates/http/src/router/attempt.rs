@@ -241,7 +241,7 @@ impl Attempt {
     // Its end.
 
     /// The response has passed the attempt's filters.
-    pub(super) fn finish(mut self, core: &mut Core) {
+    pub(super) fn finish(&mut self, core: &mut Core) {
         self.complete_filters(core);
     }
 
@@ -307,6 +307,10 @@ impl Attempt {
 pub(super) struct Overflow;
 
 fn note_connection(connection: &Connection, core: &mut Core) {
+    let is_noted = core.info.timing.at(Moment::UpstreamConnectBegin).is_some();
+    if is_noted && core.info.upstream.connection_id == connection.info.id {
+        return;
+    }
     core.info.upstream.protocol = Some(connection.peek(Codec::protocol));
     core.info.timing.mark(Moment::UpstreamConnectBegin, HostPool::connect_began(connection));
     core.info.timing.mark(Moment::UpstreamConnectEnd, connection.opened);
