@@ -24,6 +24,19 @@ fn a_request_and_its_response() {
 }
 
 #[test]
+fn trailers_of_requests_are_counted_and_those_of_responses_are_not() {
+    let mut pair = Pair::new(Options::default(), Options::default());
+    let id = pair.client.open().expect("nothing is open");
+    pair.client.send_head(id, &head(POST), false);
+    pair.client.send_trailers(id, &head(&[("x-t", "1")]));
+    pair.run_server();
+    pair.server.send_head(id, &head(&[(":status", "200")]), false);
+    pair.server.send_trailers(id, &head(&[("x-t", "1")]));
+    pair.run_client();
+    assert_eq!((pair.server.tally().trailers, pair.client.tally().trailers), (1, 0));
+}
+
+#[test]
 fn informational_responses_come_before_the_final_one() {
     let mut pair = Pair::new(Options::default(), Options::default());
     let id = pair.client.open().expect("nothing is open");
@@ -108,7 +121,7 @@ fn drain_lets_running_streams_finish_and_refuses_later_ones() {
     pair.server.finish_drain();
     assert_eq!(
         pair.run_client(),
-        [text(&Event::Reset { stream: b, cause: ResetCause::RemoteRefused }), "goaway 0".into()]
+        ["goaway 0".into(), text(&Event::Reset { stream: b, cause: ResetCause::RemoteRefused })]
     );
     assert!(pair.client.open().is_none() && pair.client.is_closing() && pair.server.is_closing());
     pair.server.send_head(a, &head(&[(":status", "200")]), true);

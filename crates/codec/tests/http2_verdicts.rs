@@ -527,7 +527,7 @@ fn responses() {
         ("zero of 204", "GET", headers(1, &[(":status", "204"), ("content-length", "0")], true), good.into()),
         ("refused", "GET", rst(1, 7), " | reset 1 RemoteRefused | open".into()),
         ("reset", "GET", rst(1, 0), " | reset 1 Remote(ErrorCode(0)) | open".into()),
-        ("goaway before", "GET", goaway_of(0), " | reset 1 RemoteRefused, goaway 0 | open".into()),
+        ("goaway before", "GET", goaway_of(0), " | goaway 0, reset 1 RemoteRefused | open".into()),
         ("goaway behind", "GET", [goaway_of(1), status("200", true)].concat(), " | goaway 0, head 1 end | open".into()),
         ("goaway raised", "GET", [goaway_of(1), goaway_of(3)].concat(), format!(" | goaway 0 | closed {CODEC}")),
         ("push allowed", "GET", settings(&[(2, 1)]), silent()),

@@ -53,7 +53,7 @@ tally! {
     rx_reset,
     /// Streams refused by the peer, or to it.
     stream_refused_errors,
-    /// Trailers received.
+    /// Trailers of requests; as in Envoy, those of responses are not counted.
     trailers,
     /// Streams given up because their data could not be flushed in time.
     tx_flush_timeout,

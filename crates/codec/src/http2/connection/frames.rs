@@ -240,10 +240,11 @@ impl Http2 {
         }
         self.going.last_processed = Some(last);
         self.going.is_away = true;
+        // First of all: with its last stream the connection ends.
+        self.events.push_back(Event::GoAway { code });
         if self.role == Role::Client {
             self.refuse_above(last);
         }
-        self.events.push_back(Event::GoAway { code });
         Ok(())
     }
 

@@ -52,7 +52,7 @@ impl Http2 {
                 (Kind::Ignored, 0)
             }
         };
-        if matches!(kind, Kind::RequestTrailers | Kind::ResponseTrailers) {
+        if matches!(kind, Kind::RequestTrailers) {
             self.tally.mark().trailers += 1;
         }
         let method = self.streams.get(slot).map_or(Method::Other, |stream| stream.method);
