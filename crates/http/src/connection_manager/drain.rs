@@ -61,6 +61,14 @@ impl Connection {
         }
     }
 
+    /// The connection ends with the stream that is under way, but not before the client has had time to read the answer:
+    /// Envoy does not look at whether the request of such a stream is complete.
+    pub(crate) fn promise_slow_close(&self) {
+        if matches!(self.drain.get(), Drain::No | Drain::Soft) {
+            self.drain.set(Drain::Closing(Parting::FlushAndWait));
+        }
+    }
+
     /// A request has begun: one of so many that a connection serves.
     pub(super) fn count_begun(self: &Rc<Self>, manager: &Manager) {
         let begun = self.begun.get().saturating_add(1);

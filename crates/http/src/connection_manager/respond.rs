@@ -106,7 +106,7 @@ impl Core {
         if let Source::Connection { connection, .. } = &self.source
             && connection.peek(nuncio_codec::Codec::protocol) != Protocol::Http2
         {
-            connection.promise_close();
+            connection.promise_slow_close();
         }
     }
 

@@ -229,13 +229,22 @@ impl Attempt {
         if self.unreleased > 0 {
             connection.release(id, std::mem::take(&mut self.unreleased));
         }
+        let counts_streams = self.pool.options().is_http2;
         if is_request_complete {
             connection.detach(id);
         } else {
+            if counts_streams {
+                self.pool.stats().upstream_rq_tx_reset.inc();
+            }
             connection.reset(id, ErrorCode::NO_ERROR);
         }
+        let was_open = connection.is_open();
         HostPool::settle(&connection);
         connection.after_stream(!is_request_complete);
+        if counts_streams && was_open && !connection.is_open() {
+            // Envoy closes within a callback of its codec, and takes that for the peer's error.
+            self.pool.stats().upstream_cx_protocol_error.inc();
+        }
     }
 
     // Its end.
@@ -287,6 +296,9 @@ impl Attempt {
                 // As Envoy's pools of HTTP/2 connections count it.
                 UpstreamEnd::Reset(ResetCause::ConnectionTermination) if self.pool.options().is_http2 => {
                     stats.upstream_rq_pending_failure_eject.inc();
+                }
+                UpstreamEnd::Reset(ResetCause::Protocol(_)) if self.pool.options().is_http2 => {
+                    stats.upstream_rq_tx_reset.inc();
                 }
                 UpstreamEnd::Reset(_) | UpstreamEnd::ConnectFailed(_) | UpstreamEnd::ConnectTimeout => {}
             }
