@@ -52,10 +52,16 @@ impl Decoder {
                 return Ok(Step::Dry);
             };
             match *self {
-                Self::Size(size) => {
-                    *self = after_size_byte(size, byte)?;
-                    at += 1;
-                }
+                Self::Size(size) => match after_size_byte(size, byte) {
+                    Ok(next) => {
+                        *self = next;
+                        at += 1;
+                    }
+                    Err(fault) => {
+                        input.advance(at);
+                        return Err(fault);
+                    }
+                },
                 Self::Extension(size) => match input[at..].iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
                     Some(n) if input[at + n] == b'\n' => return Err(Fault::Syntax),
                     Some(n) => {
@@ -84,6 +90,26 @@ impl Decoder {
                     }
                     None => at = input.len(),
                 },
+            }
+        }
+    }
+
+    /// Whether what follows a piece of the body can be read, as far as it has come, up to the size of the last chunk.
+    ///
+    /// # Errors
+    /// Those of [`Self::step`].
+    pub(super) fn look_ahead(mut self, rest: &Chunk) -> Result<(), Fault> {
+        // Nearly always nothing more, or the end.
+        if rest.is_empty() || rest[..] == *b"\r\n0\r\n\r\n" {
+            return Ok(());
+        }
+        let mut rest = rest.clone();
+        loop {
+            match (self.step(&mut rest), self) {
+                (Ok(Step::Data(_)), _) => {}
+                (Ok(Step::Dry | Step::Last), _) | (Err(_), Self::Extension(0) | Self::SizeEnd(0)) => return Ok(()),
+                (Err(_), Self::Size(Some(0))) if rest.first() == Some(&b'\n') => return Ok(()),
+                (Err(fault), _) => return Err(fault),
             }
         }
     }

@@ -66,6 +66,8 @@ pub struct Codec {
     is_line_checked: bool,
     /// Whether reading pauses until outstanding bytes fall below half the limit.
     is_paused: bool,
+    /// Whether the rest of the input is known to be well-formed chunks, to the end of the body.
+    is_looked_ahead: bool,
     is_closing: bool,
     is_close_requested: bool,
     has_eof: bool,
@@ -97,6 +99,7 @@ impl Codec {
             has_begun: false,
             is_line_checked: false,
             is_paused: false,
+            is_looked_ahead: false,
             is_closing: false,
             is_close_requested: false,
             has_eof: false,
@@ -105,6 +108,7 @@ impl Codec {
 
     /// Hands over bytes that were read.
     pub fn receive(&mut self, input: Chunk) {
+        self.is_looked_ahead = false;
         if self.input.is_empty() {
             self.input = input;
             return;

@@ -256,6 +256,7 @@ impl Codec {
                 self.is_closing |= is_close || framing == Framing::UntilClose || framing == Framing::Tunnel;
             }
         }
+        self.is_looked_ahead = false;
         self.reading = match framing {
             Framing::Empty => Reading::Complete,
             Framing::Length(length) => Reading::Length(length),
@@ -299,7 +300,15 @@ impl Codec {
                 self.reading = Reading::Trailers;
                 Ok(None)
             }
-            Ok(Step::Data(data)) => Ok(Some(self.hand_out(data, false))),
+            Ok(Step::Data(data)) => {
+                // Envoy reads all that has come before it hands out any of the body.
+                if !std::mem::replace(&mut self.is_looked_ahead, true)
+                    && let Err(fault) = decoder.look_ahead(&self.input)
+                {
+                    return self.fail(fault);
+                }
+                Ok(Some(self.hand_out(data, false)))
+            }
         }
     }
 

@@ -192,6 +192,27 @@ fn a_response_that_says_close_is_the_last_only_if_the_client_asked_for_it() {
 }
 
 #[test]
+fn a_chunked_body_is_handed_out_when_all_of_a_read_is_understood_or_the_last_chunk_is_met() {
+    for (chunks, is_handed_out) in [
+        ("x\r\n", false),
+        ("0x\r\n\r\n", false),
+        ("0\n\r\n", true),
+        ("00\n\r\n", true),
+        ("0;a\n\r\n", true),
+        ("0\rx", true),
+        ("1\nx\r\n0\r\n\r\n", false),
+        ("2\r\nde\r\n-1\r\n", false),
+        ("0\r\nbad\r\n\r\n", true),
+        ("\r\n", false),
+    ] {
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let (_, events) = server(&format!("{head}3\r\nabc\r\n{chunks}"));
+        assert_eq!(told(&events).contains("data[abc]"), is_handed_out, "{chunks:?}");
+        assert!(told(&events).ends_with("rejected[400 http1.codec_error]"), "{chunks:?}");
+    }
+}
+
+#[test]
 fn a_request_that_says_close_is_the_last() {
     let mut client = codec(Role::Client);
     client.open();

@@ -21,6 +21,14 @@ struct Message {
 }
 
 impl Message {
+    /// Of a body that is refused in the end, what came in reads before has been handed out; `whole` came in one.
+    fn told_as(mut self, whole: &Self) -> Self {
+        if self.is_refused && self.body.starts_with(&whole.body) {
+            self.body.truncate(whole.body.len());
+        }
+        self
+    }
+
     /// Takes what there is; `false` once the connection is finished.
     fn take_from(&mut self, codec: &mut Codec) -> bool {
         loop {
@@ -161,7 +169,8 @@ proptest! {
         let rows = recorded(include_str!("../data/http1_requests.txt"));
         let (name, input) = row.get(&rows);
         let read = |cuts: &[usize]| Message::read(codec(Role::Server, listener(name)), input, cuts);
-        prop_assert_eq!(read(&[]), read(&cuts), "{}", input.escape_ascii());
+        let whole = read(&[]);
+        prop_assert_eq!(read(&cuts).told_as(&whole), whole, "{}", input.escape_ascii());
     }
 
     #[test]
@@ -169,17 +178,20 @@ proptest! {
         let rows = recorded(include_str!("../data/http1_responses.txt"));
         let input = &row.get(&rows).1;
         let read = |cuts: &[usize]| Message::read(client_that_sent("GET"), input, cuts);
-        prop_assert_eq!(read(&[]), read(&cuts), "{}", input.escape_ascii());
+        let whole = read(&[]);
+        prop_assert_eq!(read(&cuts).told_as(&whole), whole, "{}", input.escape_ascii());
     }
 
     #[test]
     fn splits_of_anything_do_not_matter(input in soup(), cuts in vec(any::<usize>(), 0..12)) {
         for name in ["default", "ten", "limits", "noabs"] {
             let read = |cuts: &[usize]| Message::read(codec(Role::Server, listener(name)), &input, cuts);
-            prop_assert_eq!(read(&[]), read(&cuts), "{} {}", name, input.escape_ascii());
+            let whole = read(&[]);
+            prop_assert_eq!(read(&cuts).told_as(&whole), whole, "{} {}", name, input.escape_ascii());
         }
         let read = |cuts: &[usize]| Message::read(client_that_sent("GET"), &input, cuts);
-        prop_assert_eq!(read(&[]), read(&cuts), "{}", input.escape_ascii());
+        let whole = read(&[]);
+        prop_assert_eq!(read(&cuts).told_as(&whole), whole, "{}", input.escape_ascii());
     }
 
     #[test]
