@@ -118,7 +118,7 @@ impl Core {
     }
 
     pub(super) fn send_informational(&mut self, headers: &Headers) {
-        self.manager.stats.downstream_rq_1xx.inc();
+        self.manager.counts.response(headers.status().unwrap_or(100));
         if let Source::Connection { connection, id } = &self.source {
             connection.codec(|codec| codec.send_informational(*id, headers));
         }
@@ -132,7 +132,8 @@ fn finish_head(headers: &mut Headers, core: &mut Core) {
     let manager = Rc::clone(&core.manager);
     manager.counts.response(status);
     let Source::Connection { connection, .. } = &core.source else { return };
-    let is_upgrade = status == 101;
+    // Nobody is told to switch who has not asked for it.
+    let is_upgrade = status == 101 && core.request.has(HeaderId::UPGRADE);
     sanitize_hop_by_hop::response(headers, is_upgrade);
     if !headers.has(HeaderId::DATE) {
         let wall = core.http.worker().clock().wall_micros();

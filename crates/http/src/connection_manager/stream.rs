@@ -203,9 +203,7 @@ impl Stream {
     fn pass_response(&mut self, frame: Frame) {
         match frame {
             Frame::Informational(mut headers) => {
-                // Envoy passes on 100, 102 and 103, and only when told to; the others end here.
-                let is_passed = matches!(headers.status(), Some(100 | 102 | 103));
-                if self.core.manager.config.proxy_100_continue && is_passed && self.router.inform_once() {
+                if self.core.manager.config.proxy_100_continue {
                     self.chain.informational(&mut headers, &mut self.core);
                     self.core.send_informational(&headers);
                 }

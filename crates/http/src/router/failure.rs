@@ -91,7 +91,8 @@ impl Router {
         if let UpstreamEnd::ConnectFailed(reason) = &end {
             core.info.upstream.transport_failure_reason = Some(reason.clone());
         }
-        let details = format!("upstream_reset_before_response_started{{{}}}", end.detail());
+        let when = if self.has_informed { "after" } else { "before" };
+        let details = format!("upstream_reset_{when}_response_started{{{}}}", end.detail());
         let mut reply = connect_error(end.reason(), self.attempts, "");
         reply.status = if end.is_protocol_error() { 502 } else { 503 };
         reply.details = Cow::Owned(details);

@@ -57,7 +57,7 @@ pub(crate) struct Router {
     is_response_started: bool,
     /// The last attempt is on HTTP/1.
     is_http1: bool,
-    /// A 1xx response has been passed on.
+    /// A 1xx response has been received.
     has_informed: bool,
     /// Between two attempts: the body keeps coming and has to be kept.
     is_retry_due: bool,
@@ -309,11 +309,6 @@ impl Router {
         }
     }
 
-    /// True the first time: Envoy passes on one 1xx response, however many come.
-    pub(crate) fn inform_once(&mut self) -> bool {
-        !std::mem::replace(&mut self.has_informed, true)
-    }
-
     /// Whether the last attempt is on HTTP/1.
     pub(crate) fn is_http1(&self) -> bool {
         self.is_http1
@@ -405,13 +400,29 @@ impl Router {
     fn received(&mut self, frame: Frame, core: &mut Core) -> Option<Frame> {
         match frame {
             Frame::Head { headers, end_stream } => self.received_head(headers, end_stream, core),
-            Frame::Informational(_) | Frame::Data { .. } | Frame::Trailers(_) => {
+            Frame::Informational(headers) => self.received_informational(headers, core),
+            Frame::Data { .. } | Frame::Trailers(_) => {
                 if frame.is_last() {
                     self.response_complete(core);
                 }
                 Some(frame)
             }
         }
+    }
+
+    /// Of informational responses Envoy takes one, of 100, 102 and 103; the others end here. It counts as the beginning
+    /// of the response, behind which nothing is tried again, whether or not it is passed on.
+    fn received_informational(&mut self, headers: Headers, core: &mut Core) -> Option<Frame> {
+        let status = headers.status().filter(|status| matches!(status, 100 | 102 | 103))?;
+        if std::mem::replace(&mut self.has_informed, true) {
+            return None;
+        }
+        for codes in self.codes.iter().chain(&self.alternative_codes) {
+            charge::response(codes, status, &core.request, Some(&headers));
+        }
+        self.retries.abandon();
+        self.sent.clear();
+        Some(Frame::Informational(headers))
     }
 
     /// The head of a response: it may be reason enough to try again.
