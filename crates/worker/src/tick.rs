@@ -76,7 +76,12 @@ impl TickState {
         self.is_running.set(true);
         let is_done = (0..MAX_ROUNDS).any(|_| {
             self.is_requested.set(false);
-            !self.run_handlers() && !self.flush() && !self.is_requested.get()
+            if self.run_handlers() {
+                return false;
+            }
+            self.flush();
+            // Whoever queues something asks for a tick as well.
+            !self.is_requested.get()
         });
         self.is_running.set(false);
         if !is_done {
@@ -101,18 +106,16 @@ impl TickState {
         })
     }
 
-    fn flush(&self) -> bool {
+    fn flush(&self) {
         if self.dirty.borrow().is_empty() {
-            return false;
+            return;
         }
-        std::mem::swap(&mut *self.dirty.borrow_mut(), &mut *self.flushing.borrow_mut());
         let mut flushing = self.flushing.take();
-        let is_busy = !flushing.is_empty();
+        std::mem::swap(&mut *self.dirty.borrow_mut(), &mut flushing);
         for connection in flushing.drain(..) {
             connection.flush();
         }
         // Keep the vector's memory for the next tick.
         self.flushing.replace(flushing);
-        is_busy
     }
 }

@@ -133,6 +133,12 @@ impl Timers {
         Some(Tick(earliest))
     }
 
+    /// Whether there is a millisecond up to and including `now` that has not been processed.
+    #[inline]
+    pub(crate) fn is_due(&self, now: Tick) -> bool {
+        self.now <= now.0
+    }
+
     /// Processes all milliseconds up to and including `now`, collecting what fires.
     pub(crate) fn advance(&mut self, now: Tick, fired: &mut Vec<Fired>) {
         while self.now <= now.0 {

@@ -111,13 +111,20 @@ impl Worker {
     /// Reads the clock, fires timers, carries out queued effects and flushes.
     pub fn turn(&self) {
         let now = self.inner.clock.refresh();
+        if self.inner.timers.borrow().is_due(now) {
+            self.fire(now);
+        }
+        self.inner.tick.run();
+    }
+
+    #[inline(never)]
+    fn fire(&self, now: Tick) {
         let mut fired = self.inner.fired.take();
         self.inner.timers.borrow_mut().advance(now, &mut fired);
         for entry in fired.drain(..) {
             entry.owner.expire(entry.index, entry.at);
         }
         self.inner.fired.replace(fired);
-        self.inner.tick.run();
     }
 
     /// Runs ticks and timers for ever. The simulation polls [`Worker::poll_turn`] instead.
