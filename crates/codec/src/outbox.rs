@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use nuncio_message::{Buffer, Chunk, MAX_IO_SLICES};
+use nuncio_message::{Buffer, Chunk};
 
 use crate::StreamId;
 
@@ -76,7 +76,7 @@ impl Outbox {
     }
 
     /// Fills `slices` with what waits, from the front on; returns how many were filled.
-    pub fn io_slices<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_IO_SLICES]) -> usize {
+    pub fn io_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         self.buffer.io_slices(slices)
     }
 

@@ -136,13 +136,13 @@ impl Buffer {
     }
 
     /// Fills `slices` with the bytes from the front on and returns how many slices were filled.
-    pub fn io_slices<'a>(&'a self, slices: &mut [IoSlice<'a>; MAX_IO_SLICES]) -> usize {
+    pub fn io_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut count = 0;
-        for chunk in self.chunks.iter().take(MAX_IO_SLICES) {
+        for chunk in self.chunks.iter().take(slices.len()) {
             slices[count] = IoSlice::new(chunk);
             count += 1;
         }
-        if let (Some(tail), true) = (&self.tail, count < MAX_IO_SLICES) {
+        if let (Some(tail), true) = (&self.tail, count < slices.len()) {
             slices[count] = IoSlice::new(&tail.block[tail.start..tail.end]);
             count += 1;
         }
@@ -157,7 +157,14 @@ impl Buffer {
     }
 
     /// Drops all bytes.
+    #[inline]
     pub fn clear(&mut self) {
+        if self.len > 0 || self.tail.is_some() {
+            self.drop_all();
+        }
+    }
+
+    fn drop_all(&mut self) {
         self.chunks.clear();
         self.drop_tail();
         self.len = 0;
