@@ -68,10 +68,8 @@ pub(crate) struct CodecStats {
 /// What of one HTTP/2 connection stands in gauges. Owner: the connection.
 #[derive(Default)]
 pub(crate) struct CodecGauges {
-    streams: Cell<i64>,
-    frames: Cell<i64>,
-    control_frames: Cell<i64>,
-    pending_bytes: Cell<i64>,
+    /// Streams, frames, control frames, pending bytes.
+    held: Cell<[u32; 4]>,
 }
 
 impl CodecStats {
@@ -108,10 +106,10 @@ impl CodecStats {
                 self.set_gauges(
                     gauges,
                     [
-                        codec.active_streams() as i64,
-                        i64::from(frames),
-                        i64::from(control_frames),
-                        codec.pending_send_bytes() as i64,
+                        codec.active_streams() as u32,
+                        frames,
+                        control_frames,
+                        u32::try_from(codec.pending_send_bytes()).unwrap_or(u32::MAX),
                     ],
                 );
             }
@@ -124,21 +122,22 @@ impl CodecStats {
         self.set_gauges(gauges, [0; 4]);
     }
 
-    fn set_gauges(&self, gauges: &CodecGauges, [streams, frames, control_frames, pending_bytes]: [i64; 4]) {
-        let changes = [
-            streams - gauges.streams.replace(streams),
-            frames - gauges.frames.replace(frames),
-            control_frames - gauges.control_frames.replace(control_frames),
-            pending_bytes - gauges.pending_bytes.replace(pending_bytes),
-        ];
-        if changes == [0; 4] {
+    #[inline]
+    fn set_gauges(&self, gauges: &CodecGauges, now: [u32; 4]) {
+        let before = gauges.held.get();
+        if before == now {
             return;
         }
+        gauges.held.set(now);
         let stats = self.http2();
-        stats.streams_active.add(changes[0]);
-        stats.outbound_frames_active.add(changes[1]);
-        stats.outbound_control_frames_active.add(changes[2]);
-        stats.pending_send_bytes.add(changes[3]);
+        for (gauge, before, now) in [
+            (&stats.streams_active, before[0], now[0]),
+            (&stats.outbound_frames_active, before[1], now[1]),
+            (&stats.outbound_control_frames_active, before[2], now[2]),
+            (&stats.pending_send_bytes, before[3], now[3]),
+        ] {
+            gauge.add(i64::from(now) - i64::from(before));
+        }
     }
 
     fn http1(&self) -> &Held<Http1Stats> {

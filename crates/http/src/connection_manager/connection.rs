@@ -9,11 +9,12 @@
 //! ```
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::io::IoSlice;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use nuncio_codec::{Codec, ErrorCode, Protocol, StreamId};
+use nuncio_codec::{Codec, ConnectionError, ErrorCode, Event as CodecEvent, Outbox, Protocol, StreamId};
 use nuncio_message::{Chunk, Headers, MAX_IO_SLICES, ReadBlock, Tick};
 use nuncio_network::Transport;
 use nuncio_stats::Gauge;
@@ -244,6 +245,25 @@ impl Connection {
         self.phase.get() == Phase::Open
     }
 
+    /// The next event, as [`Self::codec`] gives it; none while too much waits to be written.
+    ///
+    /// # Errors
+    /// When the connection cannot go on.
+    pub(super) fn next_event(self: &Rc<Self>, now: Tick) -> Result<Option<CodecEvent>, ConnectionError> {
+        let mut codec = self.codec.borrow_mut();
+        if codec.out().len() >= self.limits.buffer {
+            self.has_events.set(true);
+            return Ok(None);
+        }
+        let event = codec.next(now);
+        let has_output = !codec.out().is_empty();
+        drop(codec);
+        if has_output {
+            self.mark_dirty();
+        }
+        event
+    }
+
     /// Takes no more input, and closes when `parting` allows.
     pub(crate) fn close_after_flush(self: &Rc<Self>, parting: Parting) {
         if self.phase.get() != Phase::Open {
@@ -363,55 +383,50 @@ impl Connection {
         }
     }
 
-    /// Writes until nothing is left or the socket is full. The bytes written; `None` when the connection is broken.
-    fn write(&self) -> Option<usize> {
+    /// Writes until nothing is left or the socket is full. `None` when the connection is broken.
+    fn write(&self) -> Option<Written> {
         let mut transport = self.transport.borrow_mut();
         let transport = transport.as_mut()?;
         let mut codec = self.codec.borrow_mut();
-        if codec.out().is_empty() {
-            return Some(0);
-        }
+        let before = codec.out().len();
+        let mut left = before;
+        let mut bytes = 0;
         let waker = self.waker.borrow();
         let mut task = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
-        let mut total = 0;
-        while !codec.out().is_empty() {
-            let mut slices = [IoSlice::new(&[]); MAX_IO_SLICES];
-            let count = codec.out().io_slices(&mut slices);
-            match transport.poll_write(&mut task, &slices[..count]) {
+        while left > 0 {
+            match poll_write(codec.out(), &mut **transport, &mut task) {
                 Poll::Pending => break,
                 // Nothing taken of something given: it never will be.
                 Poll::Ready(Ok(0)) => return None,
                 Poll::Ready(Ok(n)) => {
-                    total += n;
+                    bytes += n;
                     codec.wrote(n, |id, bytes| self.http.note_left(self.stream(id), bytes, &self.side));
+                    // There may be room for more now.
+                    left = codec.out().len();
                 }
                 Poll::Ready(Err(_)) => return None,
             }
         }
-        Some(total)
+        Some(Written { before, bytes, left })
     }
 
     /// Writes what waits, and closes if that was all.
     pub(crate) fn flush_now(self: &Rc<Self>) {
         self.is_dirty.set(false);
-        let before = self.queued();
-        match self.write() {
-            Some(bytes) => {
-                self.count_written(bytes);
-                self.http.note_written();
-            }
-            None if self.phase.get() == Phase::Closed => return,
-            None => {
+        let Some(Written { before, bytes, left }) = self.write() else {
+            if self.phase.get() != Phase::Closed {
                 self.http.connection_lost(self);
-                return;
             }
-        }
+            return;
+        };
+        self.count_written(bytes, left);
+        self.http.note_written();
         if self.phase.get() == Phase::Flushing {
             self.go_on_closing(before);
             return;
         }
         let half = self.limits.buffer / 2;
-        if before > half && self.queued() <= half {
+        if before > half && left <= half {
             // Reading may have stopped because too much waited here.
             self.wake_if_paused();
         }
@@ -443,6 +458,25 @@ impl Connection {
     }
 }
 
+/// Bytes that waited, that were written, and that wait afterwards.
+struct Written {
+    before: usize,
+    bytes: usize,
+    left: usize,
+}
+
+/// Writes once. Most often little waits: then there is no need for a long list of slices.
+fn poll_write(out: &Outbox, transport: &mut dyn Transport, task: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let mut few = [IoSlice::new(&[]); 4];
+    let count = out.io_slices(&mut few);
+    if count < few.len() {
+        return transport.poll_write(task, &few[..count]);
+    }
+    let mut many = [IoSlice::new(&[]); MAX_IO_SLICES];
+    let count = out.io_slices(&mut many);
+    transport.poll_write(task, &many[..count])
+}
+
 /// What is counted for a connection, of whichever side.
 impl Connection {
     /// Counts the version as soon as it is known.
@@ -469,12 +503,12 @@ impl Connection {
         self.set_buffered(0, buffered, bytes);
     }
 
-    fn count_written(&self, bytes: usize) {
+    fn count_written(&self, bytes: usize, left: usize) {
         let (total, buffered) = self.side.sent();
         if bytes > 0 {
             total.add(bytes as u64);
         }
-        self.set_buffered(1, buffered, self.queued());
+        self.set_buffered(1, buffered, left);
         // What has been written is not outbound any more.
         self.drain_counts();
     }

@@ -127,11 +127,7 @@ impl Connection {
         let was_running = self.is_running.replace(true);
         self.has_events.set(false);
         while self.phase() == Phase::Open {
-            if self.queued() >= self.limits.buffer {
-                self.has_events.set(true);
-                break;
-            }
-            match self.codec(|codec| codec.next(now)) {
+            match self.next_event(now) {
                 Ok(Some(event)) => self.handle(event),
                 Ok(None) => break,
                 Err(error) => {
@@ -141,6 +137,7 @@ impl Connection {
             }
         }
         self.is_running.set(was_running);
+        self.drain_counts();
         self.settle();
     }
 
@@ -265,7 +262,6 @@ impl Connection {
 
     /// After events or a stream's end: closes when nothing more can come, and keeps timers armed.
     pub(crate) fn settle(self: &Rc<Self>) {
-        self.drain_counts();
         if self.phase() != Phase::Open {
             return;
         }
@@ -322,6 +318,7 @@ impl Connection {
             self.side.protocol_error(self, error);
             return;
         }
+        self.drain_counts();
         // Streams that it gave up are told of with the next poll.
         self.has_events.set(true);
         self.grow_old(now);

@@ -246,12 +246,14 @@ impl Router {
         }
         self.is_http1 = !pool.options().is_http2;
         let plan = cluster.upstream_plan().or(core.manager.upstream_plan.as_ref());
-        let mut attempt = Attempt::new(self.attempts, pool, plan);
+        let attempt = self.attempt.insert(Attempt::new(self.attempts, pool, plan));
         let offered = match attempt.acquire(core) {
             Ok(offered) => offered,
-            Err(attempt::Overflow) => return self.overflow(core),
+            Err(attempt::Overflow) => {
+                self.attempt = None;
+                return self.overflow(core);
+            }
         };
-        let attempt = self.attempt.insert(attempt);
         attempt.choose_filters(core);
         let has_trailers = core.request_trailers.is_some();
         let ends = self.is_request_complete && !has_trailers;
