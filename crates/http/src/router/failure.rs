@@ -122,8 +122,8 @@ impl Router {
 
     /// Replies in the place of the upstream, and tells how often it was tried if that is wanted.
     pub(super) fn answer(&self, mut reply: LocalReply, core: &mut Core) {
-        // What has been answered by the upstream was counted then.
-        if !self.is_response_started {
+        // What has been answered by the upstream, be it for a start, was counted then.
+        if !self.is_response_started && !self.has_informed {
             for codes in self.codes.iter().chain(&self.alternative_codes) {
                 charge::response(codes, reply.status, &core.request, None);
             }
