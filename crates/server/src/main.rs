@@ -3,6 +3,7 @@
 mod about;
 mod admin;
 mod bootstrap;
+mod code_pages;
 mod echo;
 mod logging;
 mod memory;

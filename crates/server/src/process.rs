@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 
 use crate::admin::{self, AdminConfig, Subjects};
 use crate::bootstrap::{self, Config, ProcessConfig};
+use crate::code_pages;
 use crate::echo::Echo;
 use crate::logging::{self, LogFile};
 use crate::memory;
@@ -178,6 +179,7 @@ impl Server {
         if let Some(echo) = example {
             echo.serve(&http)?;
         }
+        code_pages::let_go();
         signals.wait(&self.quit, &self.reopener()).await;
         tracing::info!("exiting");
         // The answer of `/quitquitquit` is still to be written.
