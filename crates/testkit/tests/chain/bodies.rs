@@ -161,3 +161,40 @@ fn a_response_in_watermark_mode_pauses_the_host() {
         assert_eq!(it.down().body.len(), 5_000_000);
     }
 }
+
+#[test]
+fn a_limit_of_zero_is_none() {
+    let (size, body) = (3_000_000, "x".repeat(3_000_000));
+    let resume = |direction| Act::Later(10, vec![Act::Resume(direction)]);
+    for place in 0..3 {
+        let steps = [
+            step(On::RequestHead, 0, &[resume(Request)], Say::StopAllBuffer),
+            step(On::ResponseHead, 0, &[resume(Response)], Say::StopAllBuffer),
+        ];
+        let mut it = Exchange::with(Setup { buffer_limit: 0, ..Setup::default() }, at(place, &steps));
+        it.ask(&format!("POST / HTTP/1.1\r\nhost: h\r\ncontent-length: {size}\r\n\r\n{body}"));
+        assert_eq!(it.seen(), ("nothing".to_owned(), "nothing".to_owned()));
+        it.wait(10);
+        assert_eq!(it.up().body.len(), size);
+        it.answer(&format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n{body}"));
+        assert_eq!(it.down().to_string(), "nothing");
+        it.wait(10);
+        assert_eq!(it.down().body.len(), size);
+    }
+}
+
+#[test]
+fn without_a_limit_any_body_is_kept_for_a_retry() {
+    let ask = format!("POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 3000000\r\n\r\n{}", "x".repeat(3_000_000));
+    for (buffer_limit, abandoned) in [(0, 0), (1024 * 1024, 1)] {
+        let setup = Setup { buffer_limit, route: "retry_policy: {retry_on: 5xx}", ..Setup::default() };
+        let mut it = Exchange::with(setup, at(0, &[]));
+        it.ask(&ask).answer("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").wait(100);
+        assert_eq!(it.rig.counter("cluster.a.retry_or_shadow_abandoned"), abandoned);
+        if abandoned == 0 {
+            it.answer(OK);
+        }
+        assert_eq!(it.down().to_string(), if abandoned == 0 { "200 ok" } else { "503" });
+        assert_eq!(it.rig.counter("cluster.a.upstream_rq_retry"), 1 - abandoned);
+    }
+}
