@@ -98,6 +98,10 @@ impl Actions {
         }
     }
 
+    pub(super) fn has_injected(&self) -> bool {
+        !self.injected.is_empty()
+    }
+
     /// The next piece that the filter injected in this direction.
     pub(super) fn take_injected(&mut self, chain: ChainId, filter: u8, direction: Direction) -> Option<Injected> {
         if self.injected.is_empty() {

@@ -22,6 +22,8 @@ pub struct StreamCx<'a> {
     pub(crate) chain: ChainId,
     /// The direction of the callback.
     pub(crate) direction: Direction,
+    /// The callback may have done something that has to be seen to before the next one is called.
+    pub(super) has_acted: bool,
 }
 
 impl StreamCx<'_> {
@@ -65,28 +67,33 @@ impl StreamCx<'_> {
     /// The request's trailers, made if there are none yet. Only the callback that sees the end of the body may do so, or
     /// a filter that holds the end back; whoever comes later sees them behind the body.
     pub fn add_request_trailers(&mut self) -> &mut Headers {
+        self.has_acted = true;
         self.core.request_trailers.get_or_insert_default()
     }
 
     /// The response's trailers, made if there are none yet, under the rule of [`Self::add_request_trailers`].
     pub fn add_response_trailers(&mut self) -> &mut Headers {
+        self.has_acted = true;
         self.core.response_trailers.get_or_insert_default()
     }
 
     /// The body that this filter holds in a direction: to be read, replaced or drained.
     pub fn held_body(&mut self, direction: Direction) -> &mut Buffer {
+        self.has_acted = true;
         self.core.held.of(direction)
     }
 
     /// Adds to the body that this filter holds in a direction. With a head that ended the stream, it gives the message a
     /// body; with trailers, it goes before them; while nothing is held, it goes on behind what is at hand.
     pub fn add_data(&mut self, direction: Direction, data: Chunk) {
+        self.has_acted = true;
         self.core.held.of(direction).push(data);
     }
 
     /// Sends a piece on from this filter, past the body that it holds; a head that it holds goes first. After
     /// `end_stream` the filter holds nothing any more.
     pub fn inject_data(&mut self, direction: Direction, data: Chunk, end_stream: bool) {
+        self.has_acted = true;
         self.core.note_change(direction, 0, data.len());
         self.core.actions.inject(self.chain, self.filter, direction, data, end_stream);
     }
@@ -120,12 +127,14 @@ impl StreamCx<'_> {
     /// Answers the request here. The first reply of a stream counts; after the response's head has gone, the stream is
     /// reset instead.
     pub fn reply(&mut self, reply: LocalReply) {
+        self.has_acted = true;
         self.core.reply(reply);
     }
 
     /// Answers the request with a whole response made here. Unlike a local reply its head is the caller's alone, and its
     /// length is not announced. Nothing of the request goes on.
     pub fn respond(&mut self, head: Headers, body: Buffer) {
+        self.has_acted = true;
         if !self.core.is_interrupted() {
             self.core.actions.response = Some(Box::new(Response { head, body, is_whole: true }));
         }
@@ -133,6 +142,7 @@ impl StreamCx<'_> {
 
     /// Begins a response made here, as [`respond`](Self::respond) does; [`send_data`](Self::send_data) goes on and ends it.
     pub fn begin_response(&mut self, head: Headers) {
+        self.has_acted = true;
         if !self.core.is_interrupted() {
             self.core.actions.response = Some(Box::new(Response { head, body: Buffer::new(), is_whole: false }));
         }
@@ -145,6 +155,7 @@ impl StreamCx<'_> {
 
     /// Ends the stream without an answer.
     pub fn reset(&mut self) {
+        self.has_acted = true;
         self.core.actions.is_reset = true;
     }
 

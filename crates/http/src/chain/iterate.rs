@@ -3,15 +3,22 @@
 //! A walk starts at a position and ends at the terminal, at a filter that stops it, or where a callback interrupted
 //! the stream (local reply, reset): what was asked for is then carried out by the stream, not here.
 
-use std::rc::Rc;
-
 use nuncio_message::{Buffer, Chunk, Headers};
 
+use super::call::{Leg, Verdict};
 use super::hold::Limit;
 use super::plan::Callback;
-use super::{Chain, Terminal};
+use super::{Chain, StreamCx, Terminal};
 use crate::connection_manager::Core;
-use crate::filter::{DataStatus, Direction, HeadersStatus, LocalReply, TrailersStatus};
+use crate::filter::{DataStatus, Direction, HeadersStatus, HttpFilter, LocalReply, TrailersStatus};
+
+/// Where a walk meets something to be done.
+enum Stop<V> {
+    /// A filter that wants to see nothing while it holds the direction.
+    Unseen,
+    /// A filter that was called, or that holds the direction and has no such callback, which counts as letting pass.
+    Verdict(V),
+}
 
 impl Chain {
     /// Takes the head from `from` on.
@@ -23,14 +30,11 @@ impl Chain {
         core: &mut Core,
         terminal: &mut T,
     ) {
-        let plan = Rc::clone(&self.plan);
-        for &position in plan.list(direction, Callback::Headers).iter().filter(|&&at| usize::from(at) >= from) {
-            let position = usize::from(position);
-            let status = self.call(direction, position, core, |filter, cx| match direction {
-                Direction::Request => filter.request_headers(cx, end_stream),
-                Direction::Response => filter.response_headers(cx, end_stream),
-            });
-            let Some(status) = status else { continue };
+        let mut leg = Leg { direction, callback: Callback::Headers, from, end_stream };
+        while let Some((position, status)) = self.walk(leg, core, |filter, cx| match direction {
+            Direction::Request => filter.request_headers(cx, end_stream),
+            Direction::Response => filter.response_headers(cx, end_stream),
+        }) {
             if core.is_interrupted() {
                 return;
             }
@@ -58,6 +62,7 @@ impl Chain {
                 }
                 return;
             }
+            (leg.from, leg.end_stream) = (position + 1, end_stream);
         }
         terminal.head(core, end_stream);
     }
@@ -76,38 +81,21 @@ impl Chain {
             terminal.data(core, data, end_stream);
             return;
         }
-        for position in from..self.filters.len() {
-            let (is_held, is_unseen) = self.holding(direction, position);
-            if is_unseen {
+        let mut leg = Leg { direction, callback: Callback::Data, from, end_stream };
+        while let Some((position, stop)) =
+            self.next(leg, core, |filter, cx| look_at_data(filter, cx, direction, &mut data, end_stream))
+        {
+            let Stop::Verdict(status) = stop else {
                 self.hold_unseen(direction, position, data, end_stream, core);
                 return;
-            }
-            let status = if self.is_interested(direction, position, Callback::Data) {
-                let before = data.len();
-                let status = self.call_with_piece(direction, position, core, |filter, cx| match direction {
-                    Direction::Request => filter.request_data(cx, &mut data, end_stream),
-                    Direction::Response => filter.response_data(cx, &mut data, end_stream),
-                });
-                if status == Some(DataStatus::StopIterationNoBuffer) {
-                    // What the filter left of the piece goes nowhere.
-                    data = Chunk::empty();
-                }
-                core.note_change(direction, before, data.len());
-                core.account();
-                status
-            } else {
-                None
             };
-            if status.is_none() && !is_held {
-                continue;
-            }
             if core.is_interrupted() {
                 return;
             }
             // Trailers that were not there with the end of the body are the filter's.
             let has_trailers = end_stream && core.has_trailers(direction);
             end_stream &= !has_trailers;
-            match status.unwrap_or(DataStatus::Continue) {
+            match status {
                 DataStatus::Continue => {
                     self.settle(direction, position, core, terminal);
                     self.let_go(direction, position, core, terminal);
@@ -144,6 +132,7 @@ impl Chain {
                     return;
                 }
             }
+            (leg.from, leg.end_stream) = (position + 1, end_stream);
         }
         terminal.data(core, data, end_stream);
     }
@@ -156,28 +145,20 @@ impl Chain {
         core: &mut Core,
         terminal: &mut T,
     ) {
-        for position in from..self.filters.len() {
-            let (is_held, is_unseen) = self.holding(direction, position);
-            if is_unseen {
+        let mut leg = Leg { direction, callback: Callback::Trailers, from, end_stream: false };
+        while let Some((position, stop)) = self.next(leg, core, |filter, cx| match direction {
+            Direction::Request => filter.request_trailers(cx),
+            Direction::Response => filter.response_trailers(cx),
+        }) {
+            let Stop::Verdict(status) = stop else {
                 self.hold_at(direction, position).trailers = true;
                 return;
-            }
-            let status = if self.is_interested(direction, position, Callback::Trailers) {
-                self.call(direction, position, core, |filter, cx| match direction {
-                    Direction::Request => filter.request_trailers(cx),
-                    Direction::Response => filter.response_trailers(cx),
-                })
-            } else {
-                None
             };
-            if status.is_none() && !is_held {
-                continue;
-            }
             if core.is_interrupted() {
                 return;
             }
             let added = core.held.take(direction);
-            if status == Some(TrailersStatus::StopIteration) {
+            if status == TrailersStatus::StopIteration {
                 if !added.is_empty() {
                     self.hold_data(direction, position, None, added, false, core);
                 }
@@ -192,33 +173,27 @@ impl Chain {
             if core.is_interrupted() {
                 return;
             }
+            leg.from = position + 1;
         }
         terminal.trailers(core);
     }
 
     /// Takes a 1xx response through the filters that look at response heads; nobody can stop it.
     pub(crate) fn informational(&mut self, headers: &mut Headers, core: &mut Core) {
-        let plan = Rc::clone(&self.plan);
-        for &position in plan.list(Direction::Response, Callback::Headers) {
-            let index = self.index(Direction::Response, usize::from(position)) as u8;
-            self.notify(index, core, |filter, cx| filter.response_informational(cx, headers));
-        }
+        let direction = Direction::Response;
+        self.notify_all(direction, Callback::Headers, core, |filter, cx| filter.response_informational(cx, headers));
     }
 
     /// Tells the filters of a local reply before it runs through them.
     pub(crate) fn announce(&mut self, reply: &LocalReply, core: &mut Core) {
-        let plan = Rc::clone(&self.plan);
-        for &index in plan.lifecycle() {
-            self.notify(index, core, |filter, cx| filter.local_reply(cx, reply));
-        }
+        let direction = Direction::Request;
+        self.notify_all(direction, Callback::Lifecycle, core, |filter, cx| filter.local_reply(cx, reply));
     }
 
     /// Tells the filters that the stream is over, and drops them.
     pub(crate) fn complete(&mut self, core: &mut Core) {
-        let plan = Rc::clone(&self.plan);
-        for &index in plan.lifecycle() {
-            self.notify(index, core, |filter, cx| filter.complete(cx));
-        }
+        let direction = Direction::Request;
+        self.notify_all(direction, Callback::Lifecycle, core, |filter, cx| filter.complete(cx));
         self.clear();
     }
 
@@ -245,16 +220,38 @@ impl Chain {
         }
     }
 
+    /// As [`Self::walk`], and stops at filters that hold the direction too.
+    fn next<V: Verdict>(
+        &mut self,
+        leg: Leg,
+        core: &mut Core,
+        mut callback: impl FnMut(&mut dyn HttpFilter, &mut StreamCx<'_>) -> V,
+    ) -> Option<(usize, Stop<V>)> {
+        let Leg { direction, callback: kind, from, end_stream: _ } = leg;
+        if self.holds(direction).is_empty() {
+            let (position, verdict) = self.walk(leg, core, callback)?;
+            return Some((position, Stop::Verdict(verdict)));
+        }
+        for position in from..self.filters.len() {
+            let (is_held, is_unseen) = self.holding(direction, position);
+            if is_unseen {
+                return Some((position, Stop::Unseen));
+            }
+            let is_interested = self.plan.is_interested(direction, position, kind);
+            let verdict = if is_interested { self.call(direction, position, core, &mut callback) } else { None };
+            if verdict.is_some() || is_held {
+                return Some((position, Stop::Verdict(verdict.unwrap_or(V::PASS))));
+            }
+        }
+        None
+    }
+
     /// Whether the filter at `position` holds the direction, and whether it wants to see nothing of it meanwhile.
     fn holding(&mut self, direction: Direction, position: usize) -> (bool, bool) {
         match self.holds_mut(direction).at(position) {
             Some(hold) => (true, hold.unseen),
             None => (false, false),
         }
-    }
-
-    fn is_interested(&self, direction: Direction, position: usize, callback: Callback) -> bool {
-        self.plan.list(direction, callback).contains(&(position as u8))
     }
 
     fn hold_head(
@@ -305,6 +302,30 @@ impl Chain {
             core.overflow(direction, self.id);
         }
     }
+}
+
+/// Shows a filter a piece; what it takes of it, or puts in, is noted.
+fn look_at_data(
+    filter: &mut dyn HttpFilter,
+    cx: &mut StreamCx<'_>,
+    direction: Direction,
+    data: &mut Chunk,
+    end_stream: bool,
+) -> DataStatus {
+    let before = data.len();
+    let status = match direction {
+        Direction::Request => filter.request_data(cx, data, end_stream),
+        Direction::Response => filter.response_data(cx, data, end_stream),
+    };
+    if status == DataStatus::StopIterationNoBuffer {
+        // What the filter left of the piece goes nowhere.
+        *data = Chunk::empty();
+    }
+    if data.len() != before {
+        cx.has_acted = true;
+        cx.core.note_change(direction, before, data.len());
+    }
+    status
 }
 
 /// A piece and what follows it.

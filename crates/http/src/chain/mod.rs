@@ -132,11 +132,16 @@ impl Chain {
         }
     }
 
-    /// The filter at a position of a direction: responses go in reverse.
+    /// The filter at a position of a direction.
     fn index(&self, direction: Direction, position: usize) -> usize {
-        match direction {
-            Direction::Request => position,
-            Direction::Response => self.filters.len() - 1 - position,
-        }
+        index(direction, position, self.filters.len())
+    }
+}
+
+/// The filter at a position of a direction, of `count`: responses go in reverse. Beyond `count` there is none.
+fn index(direction: Direction, position: usize, count: usize) -> usize {
+    match direction {
+        Direction::Request => position,
+        Direction::Response => count.wrapping_sub(position + 1),
     }
 }

@@ -35,6 +35,8 @@ pub(super) enum Callback {
     Headers,
     Data,
     Trailers,
+    /// `local_reply` and `complete`, which have no direction.
+    Lifecycle,
 }
 
 impl Plan {
@@ -85,11 +87,21 @@ impl Plan {
             Callback::Headers => &lists.headers,
             Callback::Data => &lists.data,
             Callback::Trailers => &lists.trailers,
+            Callback::Lifecycle => &self.lifecycle,
         }
     }
 
-    pub(super) fn lifecycle(&self) -> &[u8] {
-        &self.lifecycle
+    /// The positions from `from` on.
+    pub(super) fn list_from(&self, direction: Direction, callback: Callback, from: usize) -> &[u8] {
+        let list = self.list(direction, callback);
+        match from {
+            0 => list,
+            _ => &list[list.partition_point(|&position| usize::from(position) < from)..],
+        }
+    }
+
+    pub(super) fn is_interested(&self, direction: Direction, position: usize, callback: Callback) -> bool {
+        self.list(direction, callback).binary_search(&(position as u8)).is_ok()
     }
 
     pub(super) fn looks_at_data(&self, direction: Direction) -> bool {
