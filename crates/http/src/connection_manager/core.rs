@@ -13,7 +13,7 @@ use nuncio_telemetry::{AccessLogs, Moment, ResponseFlag, StreamInfo};
 use super::flow::Flow;
 use super::timeouts::Deadlines;
 use super::{Connection, Deadline, Frame, Manager};
-use crate::chain::{Actions, ChainId, Held};
+use crate::chain::{Actions, Chain, ChainId, Held};
 use crate::client::Exchange;
 use crate::filter::{Direction, LocalReply, PerRoute};
 use crate::header_mutation::Subject;
@@ -62,6 +62,8 @@ pub(crate) struct Core {
     /// The bodies that the filter which is being called holds; empty between callbacks.
     pub(crate) held: Held,
     pub(crate) actions: Actions,
+    /// An attempt's chain between two attempts, for its memory; it has no filters.
+    pub(crate) spare_chain: Option<Box<Chain>>,
     pub(crate) deadlines: Deadlines,
     route: RouteState,
     /// Request body bytes that were received and whose credit has not been given back.
@@ -100,6 +102,7 @@ impl Core {
             response_trailers: None,
             held: Held::default(),
             actions: Actions::default(),
+            spare_chain: None,
             deadlines: Deadlines::default(),
             route: RouteState::NotAsked,
             unreleased: 0,

@@ -78,11 +78,11 @@ enum End {
 
 impl Attempt {
     /// A try that has asked for nothing yet; `plan` are the filters that it has of its own.
-    pub(super) fn new(number: u32, pool: Rc<HostPool>, plan: Option<&Rc<Plan>>) -> Self {
+    pub(super) fn new(number: u32, pool: Rc<HostPool>, plan: Option<&Rc<Plan>>, core: &mut Core) -> Self {
         Self {
             number,
             pool,
-            chain: plan.map(|plan| Box::new(Chain::new(ChainId::Upstream, plan))),
+            chain: plan.map(|plan| renewed(core.spare_chain.take(), plan)),
             codec: ToCodec {
                 state: State::Idle,
                 head: Head::Filtered,
@@ -311,7 +311,19 @@ impl Attempt {
         if let Some(mut chain) = self.chain.take() {
             chain.complete(core);
             core.actions.drop_upstream();
+            core.spare_chain = Some(chain);
         }
+    }
+}
+
+/// A chain for an attempt, in `spare` memory if there is any.
+fn renewed(spare: Option<Box<Chain>>, plan: &Rc<Plan>) -> Box<Chain> {
+    match spare {
+        Some(mut chain) => {
+            chain.renew(plan);
+            chain
+        }
+        None => Box::new(Chain::new(ChainId::Upstream, plan)),
     }
 }
 

@@ -245,8 +245,8 @@ impl Router {
             rewrite_host(&mut core.request, host.as_bytes(), forward.append_x_forwarded_host);
         }
         self.is_http1 = !pool.options().is_http2;
-        let plan = cluster.upstream_plan().or(core.manager.upstream_plan.as_ref());
-        let attempt = self.attempt.insert(Attempt::new(self.attempts, pool, plan));
+        let plan = cluster.upstream_plan().or(core.manager.upstream_plan.as_ref()).cloned();
+        let attempt = self.attempt.insert(Attempt::new(self.attempts, pool, plan.as_ref(), core));
         let offered = match attempt.acquire(core) {
             Ok(offered) => offered,
             Err(attempt::Overflow) => {
