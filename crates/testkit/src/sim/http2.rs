@@ -72,6 +72,8 @@ struct Inner {
     receive_window: Cell<i64>,
     is_over: Cell<bool>,
     is_leaving: Cell<bool>,
+    /// After our GOAWAY: the last stream that is served.
+    last_served: Cell<u32>,
     is_paused: Cell<bool>,
     changed: Notify,
 }
@@ -109,6 +111,7 @@ impl Http2 {
             receive_window: Cell::new(DEFAULT_WINDOW),
             is_over: Cell::new(false),
             is_leaving: Cell::new(false),
+            last_served: Cell::new(u32::MAX),
             is_paused: Cell::new(false),
             changed: Notify::default(),
         };
@@ -205,6 +208,7 @@ impl Http2 {
     /// GOAWAY: streams up to the last one seen are served.
     pub(crate) fn go_away(&self) {
         let last = self.inner.streams.borrow().keys().next_back().copied().unwrap_or(0);
+        self.inner.last_served.set(last);
         self.put(&frame::frame(frame::GOAWAY, 0, 0, &[last.to_be_bytes(), [0; 4]].concat()));
     }
 
@@ -362,6 +366,10 @@ impl Http2 {
         if self.inner.part == Part::Origin && !self.inner.streams.borrow().contains_key(&id) {
             if id < self.inner.next_id.get() {
                 // Of a stream that we have forgotten: its trailers.
+                return;
+            }
+            if id > self.inner.last_served.get() {
+                // RFC 9113 section 6.8: on its way when GOAWAY was sent; its sender may try it elsewhere.
                 return;
             }
             self.inner.next_id.set(id + 2);
