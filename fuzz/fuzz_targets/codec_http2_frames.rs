@@ -53,11 +53,11 @@ fn run(role: Role, flags: u8, parts: &[&[u8]]) -> Told {
     let opening = if role == Role::Server { OPENING } else { &OPENING[PREFACE_BYTES..] };
     tell(&mut codec, opening, &mut told);
     if role == Role::Client {
-        // Streams 1 to 5 are there to be answered.
+        // Streams 1 to 5 are there to be answered, or as many as our own limit allows.
         let mut request = Headers::new();
         request.push(HeaderId::METHOD, if flags & 16 != 0 { b"HEAD" } else { b"POST" });
         for _ in 0..3 {
-            let id = codec.open().expect("room for three");
+            let Some(id) = codec.open() else { break };
             codec.send_head(id, &request, flags & 32 != 0);
         }
     }
