@@ -33,11 +33,11 @@ struct Scenario {
 }
 
 const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "http1", bound: 7_600.0, run: |rounds| exchanges(Protocol::Http11, Protocol::Http11, rounds) },
-    Scenario { name: "http2", bound: 10_200.0, run: |rounds| exchanges(Protocol::Http2, Protocol::Http2, rounds) },
+    Scenario { name: "http1", bound: 7_400.0, run: |rounds| exchanges(Protocol::Http11, Protocol::Http11, rounds) },
+    Scenario { name: "http2", bound: 10_000.0, run: |rounds| exchanges(Protocol::Http2, Protocol::Http2, rounds) },
     Scenario {
         name: "http2-http1",
-        bound: 9_600.0,
+        bound: 9_400.0,
         run: |rounds| exchanges(Protocol::Http2, Protocol::Http11, rounds),
     },
     Scenario { name: "hpack-encode", bound: 2_050.0, run: hpack_encode },
