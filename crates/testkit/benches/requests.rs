@@ -4,10 +4,10 @@
 //!
 //! A scenario runs twice, warm, in a child under `valgrind --tool=callgrind` that counts inside `counted_turn` only: the
 //! difference in instructions is that of the difference in batches.
-#![expect(unsafe_code, reason = "a global allocator that counts")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../codec/tests/counting/mod.rs"]
+mod counting;
+
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
@@ -17,40 +17,6 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use nuncio_testkit::counted::{Proxy, Setup, Version};
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn note() {
-    // The thread may be at its end.
-    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-}
-
-// SAFETY: everything is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller keeps the rules of this very method.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the rules of this very method.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        note();
-        // SAFETY: the caller keeps the rules of this very method.
-        unsafe { System.realloc(at, layout, bytes) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// What the route table and the filters look like.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,7 +119,7 @@ fn measure(scenario: &Scenario, batches: u32) -> (u64, u64) {
         upstream: scenario.upstream,
         concurrency: scenario.concurrency,
         bootstrap: bootstrap(scenario),
-        allocations: || ALLOCATIONS.get(),
+        allocations: counting::allocations,
     };
     let mut proxy = Proxy::new(setup);
     (0..batches).for_each(|_| proxy.exchange());
