@@ -26,7 +26,7 @@ pub use body_format::BodyFormat;
 pub use chain::StreamCx;
 pub use client::{CallError, CallEvent, CallStream, Client, Target, UnaryCall, UnaryResponse};
 pub use connection_manager::{
-    CodecType, ConnectionManager, ListenerInfo, LocalInfo, Manager, ParseContext, ServerHeader,
+    CodecType, ConnectionManager, ListenerInfo, LocalInfo, Manager, ParseContext, RouterStats, ServerHeader,
 };
 pub use filter::{
     ChainFilter, DataStatus, Direction, FactoryContext, FilterFactory, FilterLocal, FilterParser, HeadersStatus,

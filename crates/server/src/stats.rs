@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use nuncio_admin::pages::{Refresh, Usage};
+use nuncio_http::RouterStats;
 use nuncio_stats::{Dynamic, Group, LocalDynamic, Store, WorkerIndex, stat_group};
 use nuncio_telemetry::access_log::file::{FileManager, FileStats};
 use nuncio_worker::{Lifecycle, Stopwatch};
@@ -95,24 +96,6 @@ stat_group! {
 }
 
 stat_group! {
-    /// `http.async-client.`: what a router counts for the server's own calls, of which there are none yet.
-    struct OwnCalls {
-        counter no_cluster,
-        counter no_route,
-        counter passthrough_internal_redirect_bad_location,
-        counter passthrough_internal_redirect_no_route,
-        counter passthrough_internal_redirect_predicate,
-        counter passthrough_internal_redirect_too_many_redirects,
-        counter passthrough_internal_redirect_unsafe_scheme,
-        counter rq_direct_response,
-        counter rq_overload_local_reply,
-        counter rq_redirect,
-        counter rq_reset_after_downstream_response_started,
-        counter rq_total,
-    }
-}
-
-stat_group! {
     /// `server.`, but for `--disable-hot-restart`: which process of a row of hot restarts this is.
     struct HotRestart { set_gauge hot_restart_generation }
 }
@@ -141,7 +124,8 @@ pub(crate) struct ServerStats {
     _runtime: Group<Runtime>,
     _watchdogs: Vec<Group<Watchdog>>,
     _overload: Group<Overload>,
-    _own_calls: Group<OwnCalls>,
+    /// `http.async-client.`: of the server's own calls, of which there are none yet.
+    _own_calls: Group<RouterStats>,
     _hot_restart: Option<Group<HotRestart>>,
     inflated: Dynamic,
     lifecycle: Arc<Lifecycle>,
@@ -173,7 +157,7 @@ impl ServerStats {
             _runtime: runtime(store),
             _watchdogs: watchdogs,
             _overload: Overload::new(&store.scope("")),
-            _own_calls: OwnCalls::new(&store.scope("http.async-client.")),
+            _own_calls: RouterStats::new(&store.scope("http.async-client.")),
             _hot_restart: has_generation.then(|| generation(store)),
             inflated: Dynamic::new(&store.scope("thread_local_cluster_manager.")),
             lifecycle: Arc::clone(lifecycle),

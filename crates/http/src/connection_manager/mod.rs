@@ -29,5 +29,6 @@ pub(crate) use connection::{Connection, Phase, Same, Side};
 pub(crate) use core::{Core, Source, Stage};
 pub(crate) use driver::{Downstream, run};
 pub use manager::{ListenerInfo, Manager};
+pub use stats::RouterStats;
 pub(crate) use stream::{Event, Frame, Stream};
 pub(crate) use timeouts::Deadline;

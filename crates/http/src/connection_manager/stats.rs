@@ -73,7 +73,7 @@ stat_group! {
 
 stat_group! {
     /// `http.<stat_prefix>.` as well: what becomes of requests. Also `http.async-client.`, of calls of our own.
-    pub(crate) struct RouterStats {
+    pub struct RouterStats {
         counter no_cluster,
         counter no_route,
         counter passthrough_internal_redirect_bad_location,
