@@ -14,10 +14,10 @@ use nuncio_stats::Store;
 use nuncio_telemetry::access_log::file::Batches;
 use nuncio_upstream::{Cluster, ClusterRef, Clusters};
 use nuncio_worker::{Expire, Lifecycle, Locals, TickHandler, TimerClass, Worker};
-use slab::Slab;
 
 use crate::client::Client;
-use crate::connection_manager::{Connection, ConnectionManager, Event, ListenerInfo, Manager, Phase, Side, Stream};
+use crate::connection_manager::{Connection, ConnectionManager, Event, ListenerInfo, Manager, Side, Stream};
+use crate::connections::Connections;
 use crate::date::DateCache;
 use crate::filter::Direction;
 use crate::header_mutation::Scratch;
@@ -37,7 +37,7 @@ pub struct HttpWorker {
     lifecycle: Arc<Lifecycle>,
     clusters: Locals<Cluster, ClusterLocal>,
     pub(crate) streams: Streams,
-    connections: RefCell<Slab<Rc<Connection>>>,
+    connections: Connections,
     events: RefCell<VecDeque<(StreamKey, Event)>>,
     /// HTTP/1 connections whose next request may stand in their input already.
     resumed: RefCell<Vec<Rc<Connection>>>,
@@ -83,7 +83,7 @@ impl HttpWorker {
                 lifecycle,
                 clusters: Locals::new(move |_, cluster| ClusterLocal::new(weak.clone(), cluster)),
                 streams: Streams::default(),
-                connections: RefCell::default(),
+                connections: Connections::default(),
                 events: RefCell::default(),
                 resumed: RefCell::default(),
                 left: RefCell::default(),
@@ -160,7 +160,7 @@ impl HttpWorker {
     pub fn census(&self) -> Census {
         Census {
             streams: self.streams.len(),
-            connections: self.connections.borrow().len(),
+            connections: self.connections.len(),
             sleepers: self.sleepers.len(),
             events: self.events.borrow().len() + self.left.borrow().len() + self.resumed.borrow().len(),
         }
@@ -209,14 +209,15 @@ impl HttpWorker {
     }
 
     pub(crate) fn add_connection(&self, connection: &Rc<Connection>) {
-        let slot = self.connections.borrow_mut().insert(Rc::clone(connection));
-        connection.slot.set(slot as u32);
+        self.connections.add(connection);
     }
 
     /// Makes sure that the connection's timers are looked at by `deadline`.
     pub(crate) fn arm_connection(&self, connection: &Connection, deadline: Tick) {
         if deadline != Tick::NEVER {
-            self.worker.arm(self.classes().connections, connection.slot.get(), &connection.alarm, deadline);
+            let class = self.classes().connections;
+            self.connections
+                .with_alarm(connection, |alarm| self.worker.arm(class, connection.slot.get(), alarm, deadline));
         }
     }
 
@@ -231,7 +232,7 @@ impl HttpWorker {
     }
 
     pub(crate) fn remove_connection(&self, connection: &Connection) {
-        self.connections.borrow_mut().try_remove(connection.slot.get() as usize);
+        self.connections.remove(connection);
     }
 
     pub(crate) fn note_left(&self, key: Option<StreamKey>, bytes: u32, side: &Side) {
@@ -275,8 +276,7 @@ impl HttpWorker {
 
     /// Closes all connections, as when the process ends.
     pub fn shut_down(self: &Rc<Self>) {
-        let all: Vec<_> = self.connections.borrow().iter().map(|(_, connection)| Rc::clone(connection)).collect();
-        for connection in all {
+        for connection in self.connections.all() {
             connection.close_locally();
         }
         while self.run() {}
@@ -285,8 +285,7 @@ impl HttpWorker {
 
     /// Begins to drain all downstream connections.
     pub fn drain(self: &Rc<Self>) {
-        let all: Vec<_> = self.connections.borrow().iter().map(|(_, connection)| Rc::clone(connection)).collect();
-        for connection in all.iter().filter(|connection| connection.phase() == Phase::Open) {
+        for connection in self.connections.all().iter().filter(|connection| connection.is_open()) {
             connection.begin_drain();
         }
     }
@@ -388,10 +387,7 @@ impl Expire for StreamTimers {
 impl Expire for ConnectionTimers {
     fn expire(&self, index: u32, at: Tick) {
         let Some(http) = self.0.upgrade() else { return };
-        let connection = http.connections.borrow().get(index as usize).cloned();
-        if let Some(connection) = connection
-            && connection.alarm.take(at)
-        {
+        if let Some(connection) = http.connections.expired(index, at) {
             connection.expire();
         }
     }

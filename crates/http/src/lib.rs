@@ -8,6 +8,7 @@ mod chain;
 mod client;
 mod codec_stats;
 mod connection_manager;
+mod connections;
 mod date;
 mod filter;
 mod header_mutation;

@@ -36,6 +36,8 @@ pub fn accept(
     serve: impl Fn(Accepted) + 'static,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(socket)?;
+    // All connections have it, unless the socket is bound to all of the machine's addresses.
+    let local = listener.local_addr().ok().filter(|address| !address.ip().is_unspecified());
     let clock = worker.clone();
     worker.spawn(async move {
         let mut at_once = 0;
@@ -53,9 +55,9 @@ pub fn accept(
                     clock.clock().refresh();
                     at_once += 1;
                     is_short = false;
-                    let Ok(local) = stream.local_addr() else { continue };
+                    let Some(local) = local.or_else(|| stream.local_addr().ok()) else { continue };
                     let counted = counts.begin(clock.now());
-                    serve(Accepted { transport: Box::new(TcpTransport::new(stream)), local, remote, counted });
+                    serve(Accepted { transport: Box::new(TcpTransport::accepted(stream)), local, remote, counted });
                 }
                 Err(error) if is_exhausted(&error) => {
                     // Once a shortage, not once a try.

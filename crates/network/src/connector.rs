@@ -29,7 +29,7 @@ impl Connector for TcpConnector {
         Box::pin(async move {
             let stream = TcpStream::connect(address).await?;
             let local = stream.local_addr()?;
-            Ok((Box::new(TcpTransport::new(stream)) as Box<dyn Transport>, local))
+            Ok((Box::new(TcpTransport::connected(stream)) as Box<dyn Transport>, local))
         })
     }
 }

@@ -66,6 +66,8 @@ fn listen(address: SocketAddr, options: ListenOptions) -> io::Result<TcpListener
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    // What it accepts inherits it.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
@@ -82,6 +84,16 @@ mod tests {
         let sockets = bind(SocketAddr::from(([127, 0, 0, 1], 0)), 3, OPTIONS).expect("loopback can be bound");
         let ports: Vec<_> = sockets.iter().map(|socket| socket.local_addr().expect("it is bound").port()).collect();
         assert!(ports[0] != 0 && ports.iter().all(|port| *port == ports[0]));
+    }
+
+    #[test]
+    fn accepted_connections_do_not_delay_small_writes() {
+        let socket =
+            bind(SocketAddr::from(([127, 0, 0, 1], 0)), 1, OPTIONS).expect("loopback can be bound").swap_remove(0);
+        socket.set_nonblocking(false).expect("a socket may block");
+        let _client = std::net::TcpStream::connect(socket.local_addr().expect("it is bound")).expect("it listens");
+        let (accepted, _) = socket.accept().expect("somebody has connected");
+        assert!(accepted.nodelay().expect("the option can be read"));
     }
 
     #[test]

@@ -21,10 +21,15 @@ pub struct TcpTransport {
 }
 
 impl TcpTransport {
-    /// Takes over a connected socket and switches Nagle's algorithm off.
-    pub fn new(stream: TcpStream) -> Self {
+    /// Takes over a socket that we have connected, and switches Nagle's algorithm off.
+    pub fn connected(stream: TcpStream) -> Self {
         // Fails only on a socket that the peer has reset already; reading will tell.
         let _ = stream.set_nodelay(true);
+        Self { stream, has_hidden_input: false }
+    }
+
+    /// Takes over a socket that was accepted: Nagle's algorithm is off already, as with the one that it was accepted on.
+    pub fn accepted(stream: TcpStream) -> Self {
         Self { stream, has_hidden_input: false }
     }
 }
@@ -86,7 +91,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback can be bound");
         let peer = std::net::TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
         let (stream, _) = listener.accept().await.expect("somebody has connected");
-        (TcpTransport::new(stream), peer)
+        (TcpTransport::connected(stream), peer)
     }
 
     async fn read(transport: &mut TcpTransport) -> Vec<u8> {

@@ -16,7 +16,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
-use nuncio_testkit::counted::{Proxy, Setup, Version};
+use nuncio_testkit::counted::{Lifetime, Proxy, Setup, Version};
 
 /// What the route table and the filters look like.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,10 @@ struct Scenario {
     upstream: Version,
     concurrency: usize,
     config: Config,
+    lifetime: Lifetime,
     instructions: f64,
     writes: f64,
+    allocations: f64,
 }
 
 const fn scenario(
@@ -51,7 +53,13 @@ const fn scenario(
     config: Config,
     (instructions, writes): (f64, f64),
 ) -> Scenario {
-    Scenario { name, downstream, upstream, concurrency, config, instructions, writes }
+    let (lifetime, allocations) = (Lifetime::Kept, 0.0);
+    Scenario { name, downstream, upstream, concurrency, config, lifetime, instructions, writes, allocations }
+}
+
+/// With a new connection for each request, which makes so many allocations.
+const fn one_request(scenario: Scenario, allocations: f64) -> Scenario {
+    Scenario { lifetime: Lifetime::OneRequest, allocations, ..scenario }
 }
 
 const H1: (Version, Version) = (Version::Http1, Version::Http1);
@@ -69,6 +77,7 @@ const SCENARIOS: &[Scenario] = &[
     scenario("h2-h2-log", H2_H2, 16, Config::Logged, (24_000.0, 0.3)),
     scenario("h1-ten", H1, 1, Config::TenFilters, (24_000.0, 2.0)),
     scenario("h1-ten-up", H1, 1, Config::TenUpstream, (24_000.0, 2.0)),
+    one_request(scenario("h1-conn", H1, 1, Config::Plain, (24_000.0, 2.0)), 9.1),
     scenario("h1-rich", H1, 1, Config::Rich, (26_000.0, 2.0)),
 ];
 const WARM: u32 = 50;
@@ -96,13 +105,16 @@ fn main() -> io::Result<ExitCode> {
         let instructions = per_request(few.0, many.0);
         let allocations = per_request(few.1, many.1);
         let writes = per_request(few.2, many.2);
-        let is_within = instructions <= scenario.instructions && writes <= scenario.writes + 1e-9 && allocations < 0.01;
+        let is_within = instructions <= scenario.instructions
+            && writes <= scenario.writes + 1e-9
+            && allocations < scenario.allocations + 0.01;
         writeln!(
             io::stdout(),
-            "{:<12}{instructions:>12.0} of {:>6.0}{writes:>10.2} of {:>4.2}{allocations:>13.2}{}",
+            "{:<12}{instructions:>12.0} of {:>6.0}{writes:>10.2} of {:>4.2}{allocations:>13.2} of {:>4.1}{}",
             scenario.name,
             scenario.instructions,
             scenario.writes,
+            scenario.allocations,
             if is_within { "" } else { "  TOO MANY" }
         )?;
         if !is_within {
@@ -118,6 +130,7 @@ fn measure(scenario: &Scenario, batches: u32) -> (u64, u64) {
         downstream: scenario.downstream,
         upstream: scenario.upstream,
         concurrency: scenario.concurrency,
+        lifetime: scenario.lifetime,
         bootstrap: bootstrap(scenario),
         allocations: counting::allocations,
     };

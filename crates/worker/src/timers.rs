@@ -104,6 +104,10 @@ impl Timers {
         TimerClass(class)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Forgets all owners and entries: breaks the cycles when a worker ends.
     pub(crate) fn clear(&mut self) {
         *self = Self { now: self.now, ..Self::new() };

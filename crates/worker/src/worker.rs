@@ -103,6 +103,11 @@ impl Worker {
         }
     }
 
+    /// Timer entries that have not fired, those among them that nobody waits for any more.
+    pub fn timer_entries(&self) -> usize {
+        self.inner.timers.borrow().len()
+    }
+
     /// The next time at which [`Worker::turn`] must run even if nothing else happens.
     pub fn next_deadline(&self) -> Option<Tick> {
         self.inner.timers.borrow().next_deadline()

@@ -19,7 +19,7 @@ use nuncio_message::{Chunk, Headers, MAX_IO_SLICES, ReadBlock, Tick};
 use nuncio_network::Transport;
 use nuncio_stats::Gauge;
 use nuncio_telemetry::Connection as ConnectionInfo;
-use nuncio_worker::{Alarm, Flush};
+use nuncio_worker::Flush;
 
 use super::drain::Drain;
 use super::driver::Downstream;
@@ -62,7 +62,6 @@ pub(crate) struct Connection {
     pub(crate) info: Rc<ConnectionInfo>,
     /// Its place among the worker's connections, for timers.
     pub(crate) slot: Cell<u32>,
-    pub(crate) alarm: Alarm,
     pub(crate) opened: Tick,
     /// When it was last used, for idle timeouts.
     pub(crate) active: Cell<Tick>,
@@ -143,7 +142,6 @@ impl Connection {
             side,
             info,
             slot: Cell::new(0),
-            alarm: Alarm::default(),
             opened: now,
             active: Cell::new(now),
             close_by: Cell::new(Tick::NEVER),

@@ -8,4 +8,4 @@ mod proxy;
 mod run_queue;
 mod wire;
 
-pub use proxy::{Proxy, Setup, Version};
+pub use proxy::{Lifetime, Proxy, Setup, Version};

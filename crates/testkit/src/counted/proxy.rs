@@ -59,6 +59,15 @@ pub enum Version {
     Http2,
 }
 
+/// How long a client's connection lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lifetime {
+    /// It serves all batches.
+    Kept,
+    /// A new one each batch, which asks to be closed.
+    OneRequest,
+}
+
 /// What is counted.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -68,6 +77,8 @@ pub struct Setup {
     pub upstream: Version,
     /// Requests under way at a time: on one connection each with HTTP/1, as streams of one with HTTP/2.
     pub concurrency: usize,
+    /// How long the client's connections live.
+    pub lifetime: Lifetime,
     /// The bootstrap, with one listener.
     pub bootstrap: String,
     /// Allocations that this thread has made so far, as the caller's allocator counts them.
@@ -81,6 +92,8 @@ pub struct Proxy {
     clock: VirtualClock,
     worker: Worker,
     http: Rc<HttpWorker>,
+    manager: Rc<Manager>,
+    counts: Rc<ListenerCounts>,
     clients: Vec<Peer>,
     origins: Rc<RefCell<Vec<Peer>>>,
     request: Headers,
@@ -126,7 +139,7 @@ impl Proxy {
         let files = FileManager::new(FileOptions::default());
         let filter = &config.managers[0];
         let logs = Arc::new(filter.access_log.open(&files).expect("the log file can be opened"));
-        let counts = ListenerCounts::new(&store.scope(""), "counted", worker.index());
+        let counts = Rc::new(ListenerCounts::new(&store.scope(""), "counted", worker.index()));
         let listener = ListenerInfo { name: None, filter_chain_name: None, scope: counts.scope().clone() };
         let manager = Manager::build(&http, filter, &logs, &store.scope(""), listener);
         let ticker = worker.clone();
@@ -134,29 +147,20 @@ impl Proxy {
             ticker.poll_turn(cx);
             Poll::Pending
         }));
-        let connections = match setup.downstream {
-            Version::Http1 => setup.concurrency,
-            Version::Http2 => 1,
-        };
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
-        let clients = (0..connections)
-            .map(|_| {
-                let (near, far) = wire(&writes);
-                let counted = counts.begin(worker.now());
-                let (local, remote) = (address, address);
-                manager.serve(&http, Accepted { transport: Box::new(near), local, remote, counted });
-                Peer::new(far, setup.downstream, Role::Client)
-            })
-            .collect();
         let body = vec![b'x'; BODY_BYTES];
-        let (request, response) = (list(REQUEST), list(RESPONSE));
-        Self {
+        let (mut request, response) = (list(REQUEST), list(RESPONSE));
+        if setup.lifetime == Lifetime::OneRequest {
+            request.push_name(b"connection", b"close");
+        }
+        let mut proxy = Self {
             setup,
             tasks,
             clock,
             worker,
             http,
-            clients,
+            manager,
+            counts,
+            clients: Vec::new(),
             origins,
             request,
             response,
@@ -164,7 +168,32 @@ impl Proxy {
             writes,
             allocations: 0,
             store,
+        };
+        if proxy.setup.lifetime == Lifetime::Kept {
+            proxy.clients = proxy.connect_all();
         }
+        proxy
+    }
+
+    fn connect_all(&self) -> Vec<Peer> {
+        let connections = match self.setup.downstream {
+            Version::Http1 => self.setup.concurrency,
+            Version::Http2 => 1,
+        };
+        (0..connections).map(|_| self.connect()).collect()
+    }
+
+    /// A new client. The worker takes its connection over in its next turn.
+    fn connect(&self) -> Peer {
+        let (near, far) = wire(&self.writes);
+        let (manager, http, counts) = (Rc::clone(&self.manager), Rc::clone(&self.http), Rc::clone(&self.counts));
+        self.worker.spawn(async move {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
+            let counted = counts.begin(http.worker().now());
+            let accepted = Accepted { transport: Box::new(near), local: address, remote: address, counted };
+            manager.serve(&http, accepted);
+        });
+        Peer::new(far, self.setup.downstream, Role::Client)
     }
 
     /// A batch of requests, as many as are under way at a time, all the way and back.
@@ -173,6 +202,9 @@ impl Proxy {
     /// When one of them is not answered as the origin did.
     pub fn exchange(&mut self) {
         self.clock.advance_micros(PACE_MICROS);
+        if self.setup.lifetime == Lifetime::OneRequest {
+            self.clients = self.connect_all();
+        }
         let per_client = self.setup.concurrency / self.clients.len();
         for client in &mut self.clients {
             for _ in 0..per_client {
@@ -206,6 +238,11 @@ impl Proxy {
     /// Allocations that the worker has made.
     pub fn allocations(&self) -> u64 {
         self.allocations
+    }
+
+    /// Timer entries of the worker.
+    pub fn timer_entries(&self) -> usize {
+        self.worker.timer_entries()
     }
 
     /// A counter of the worker, by name.
