@@ -4,7 +4,6 @@
 //! of protobuf that have a JSON form of their own, `any` typed configurations, `hints` says what was probably meant.
 
 mod any;
-mod failed;
 mod fields;
 mod hints;
 mod number;
@@ -17,11 +16,10 @@ use std::collections::HashMap;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 
 pub(crate) use any::TYPED_STRUCTS;
-pub(crate) use failed::Failed;
 
 use crate::Source;
 use crate::at::At;
-use crate::diagnostic::{Diagnostic, Span, code};
+use crate::diagnostic::{Diagnostic, Failed, Span, code};
 use crate::rules::{Checker, Payloads, Stage};
 use crate::schema::Pool;
 use crate::tree::{MAX_DEPTH, Node};

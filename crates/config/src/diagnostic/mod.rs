@@ -1,11 +1,13 @@
 //! What is wrong with a configuration, where, and what to do about it.
 
 pub mod code;
+mod failed;
 mod human;
 mod json;
 mod path;
 mod sink;
 
+pub(crate) use failed::Failed;
 pub use human::render as render_human;
 pub use json::render as render_json;
 pub use path::{Path, Segment};

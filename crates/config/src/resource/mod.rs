@@ -7,8 +7,8 @@ use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 use prost_types::Any;
 
 use crate::at::{At, Invalid, type_name};
-use crate::bind::{Binder, Failed, TYPED_STRUCTS};
-use crate::diagnostic::code;
+use crate::bind::{Binder, TYPED_STRUCTS};
+use crate::diagnostic::{Failed, code};
 use crate::rules::{Checker, Payloads, Stage};
 use crate::schema::{Pool, Schema};
 use crate::tree::{Key, Kind, Node, Scalar};

@@ -3,8 +3,7 @@
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
 
 use crate::at::{At, type_name};
-use crate::bind::Failed;
-use crate::diagnostic::code;
+use crate::diagnostic::{Failed, code};
 use crate::rules::constraint::{Constraint, LIST_CODES, MAP_CODES, Violation};
 use crate::rules::plan::{Deprecation, Plan, Rules};
 use crate::schema::Pool;
