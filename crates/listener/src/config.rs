@@ -105,10 +105,11 @@ impl<F> ListenerConfig<F> {
         // The proto: "If unspecified, an implementation defined default is applied (1MiB)."
         let buffer_limit = per_connection_buffer_limit_bytes.unwrap_or(1024 * 1024);
         let address = f.required("address", address, Address::parse);
+        let count = filter_chains.len();
         let chains = f.each("filter_chains", filter_chains, |chain, at| parse_chain(chain, buffer_limit, at, &filter));
-        let one = match chains.as_ref().map(Vec::len) {
-            Some(1) => f.keep(Ok(())),
-            Some(0) => f.absent("no filter chains specified"),
+        let one = match count {
+            0 => f.absent("no filter chains specified"),
+            1 => f.keep(Ok(())),
             _ => f.value("filter_chains", (), |(), at| Err(at.not_implemented("more than one filter chain"))),
         };
         f.finish(|| {
@@ -150,6 +151,7 @@ fn parse_chain<F>(
     f.without_effect("metadata", metadata, "no feature that reads it exists yet");
     f.unsupported("transport_socket", transport_socket);
     f.unsupported("transport_socket_connect_timeout", transport_socket_connect_timeout);
+    let count = filters.len();
     let parsed = f.each("filters", filters, |proto, at| {
         let pb::Filter { name, config_type } = proto;
         let mut f = at.fields();
@@ -165,9 +167,9 @@ fn parse_chain<F>(
         };
         f.finish(|| parsed.take())
     });
-    let one = match parsed.as_ref().map(Vec::len) {
-        Some(1) => f.keep(Ok(())),
-        Some(0) => f.absent("a filter chain needs a network filter"),
+    let one = match count {
+        0 => f.absent("a filter chain needs a network filter"),
+        1 => f.keep(Ok(())),
         _ => f.value("filters", (), |(), at| Err(at.not_implemented("more than one network filter"))),
     };
     f.finish(|| {

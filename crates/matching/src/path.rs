@@ -18,7 +18,7 @@ impl PathMatcher {
     pub fn parse(proto: pb::PathMatcher, at: &At<'_>) -> Result<Self, Invalid> {
         match proto.rule {
             Some(pb::path_matcher::Rule::Path(path)) => StringMatcher::parse(path, &at.field("path")).map(Self),
-            None => Err(at.field("path").invalid("must be set")),
+            None => Err(at.field("path").missing("must be set")),
         }
     }
 

@@ -59,12 +59,12 @@ pub(crate) fn load(source: &Source, options: &Options, threads: u16, registry: &
     for resource in &loaded.clusters {
         let at = At::path(found, resource.path());
         let cx = nuncio_upstream::ParseContext { threads, http: &upstream_options };
-        if let Ok(cluster) = resource.message(&at).and_then(|proto| ClusterConfig::parse(proto, &at, &cx)) {
-            if !names.insert(cluster.name.to_string()) {
-                at.invalid(format!("cluster manager: duplicate cluster '{}'", cluster.name));
-            }
-            config.clusters.push(cluster);
+        let Ok(proto) = resource.message(&at) else { continue };
+        // Also of a cluster with mistakes: that it is referred to is not another.
+        if !names.insert(proto.name.clone()) {
+            at.field("name").invalid(format!("cluster manager: duplicate cluster '{}'", proto.name));
         }
+        config.clusters.extend(ClusterConfig::parse(proto, &at, &cx));
     }
     for resource in &loaded.listeners {
         let at = At::path(found, resource.path());

@@ -116,10 +116,10 @@ impl ClusterConfig {
         let name = f.value("name", name, scalar::non_empty);
         let connect_timeout =
             f.optional_or("connect_timeout", connect_timeout, CONNECT_TIMEOUT, scalar::positive_duration);
-        check_discovery(cluster_discovery_type, &mut f);
+        let discovery = check_discovery(cluster_discovery_type, &mut f);
         let lb_policy = f.value("lb_policy", lb_policy, parse_lb_policy);
         let hosts = f.optional_or("load_assignment", load_assignment, Vec::new(), |assignment, at| {
-            parse_assignment(assignment, at, cx.threads)
+            parse_assignment(assignment, at, &Endpoints { threads: cx.threads, discovery })
         });
         let thresholds = f.optional_or("circuit_breakers", circuit_breakers, Default::default(), parse_breakers);
         let http = HttpOptionsProto {
@@ -184,17 +184,38 @@ impl ClusterConfig {
     }
 }
 
+/// How a cluster finds its hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Discovery {
+    /// By the addresses of its endpoints.
+    Static,
+    /// In a way that was refused: its endpoints may well have names.
+    Refused,
+}
+
+/// What endpoints are parsed with.
+#[derive(Clone, Copy, Debug)]
+struct Endpoints {
+    threads: u16,
+    discovery: Discovery,
+}
+
 /// Without a type a cluster is STATIC.
-fn check_discovery(proto: Option<ClusterDiscoveryType>, f: &mut Fields<'_>) {
+fn check_discovery(proto: Option<ClusterDiscoveryType>, f: &mut Fields<'_>) -> Discovery {
     match proto {
-        None => {}
+        None if f.at().field("type").is_settled() => Discovery::Refused,
+        None => Discovery::Static,
         Some(ClusterDiscoveryType::Type(number)) => {
-            _ = f.value("type", number, |number, at| match scalar::enumeration::<DiscoveryType>(number, at)? {
-                DiscoveryType::Static => Ok(()),
+            let kind = f.value("type", number, |number, at| match scalar::enumeration::<DiscoveryType>(number, at)? {
+                DiscoveryType::Static => Ok(Discovery::Static),
                 other => Err(at.not_implemented(&format!("the cluster type {}", other.as_str_name()))),
             });
+            kind.as_ref().copied().unwrap_or(Discovery::Refused)
         }
-        Some(ClusterDiscoveryType::ClusterType(custom)) => f.unsupported("cluster_type", Some(custom)),
+        Some(ClusterDiscoveryType::ClusterType(custom)) => {
+            f.unsupported("cluster_type", Some(custom));
+            Discovery::Refused
+        }
     }
 }
 
@@ -264,19 +285,23 @@ fn parse_thresholds(
 fn parse_assignment(
     proto: endpoint_pb::ClusterLoadAssignment,
     at: &At<'_>,
-    threads: u16,
+    cx: &Endpoints,
 ) -> Result<Vec<Arc<Host>>, Invalid> {
     // The name is for discovery by EDS, which a static cluster does without.
     let endpoint_pb::ClusterLoadAssignment { cluster_name: _, endpoints, named_endpoints, policy } = proto;
     let mut f = at.fields();
     f.unsupported("named_endpoints", named_endpoints);
     f.unsupported("policy", policy);
-    let endpoints = f.each("endpoints", endpoints, |group, at| parse_group(group, at, threads));
+    let endpoints = f.each("endpoints", endpoints, |group, at| parse_group(group, at, cx));
     f.finish(|| endpoints.take().into_iter().flatten().collect())
 }
 
 /// The hosts of one locality and priority.
-fn parse_group(proto: endpoint_pb::LocalityLbEndpoints, at: &At<'_>, threads: u16) -> Result<Vec<Arc<Host>>, Invalid> {
+fn parse_group(
+    proto: endpoint_pb::LocalityLbEndpoints,
+    at: &At<'_>,
+    cx: &Endpoints,
+) -> Result<Vec<Arc<Host>>, Invalid> {
     let endpoint_pb::LocalityLbEndpoints {
         locality,
         // For filters and formatters to look up: nothing here reads it.
@@ -301,20 +326,26 @@ fn parse_group(proto: endpoint_pb::LocalityLbEndpoints, at: &At<'_>, threads: u1
     let core_pb::Locality { region, zone, sub_zone } = locality.unwrap_or_default();
     let locality = Arc::new(Locality { region, zone, sub_zone });
     let hosts = f.each("lb_endpoints", lb_endpoints, |endpoint, at| {
-        let (address, hostname, weight) = parse_lb_endpoint(endpoint, at)?;
-        Ok(Arc::new(Host::new(address, hostname, weight, priority, Arc::clone(&locality), threads)))
+        let (address, hostname, weight) = parse_lb_endpoint(endpoint, at, cx.discovery)?;
+        Ok(Arc::new(Host::new(address, hostname, weight, priority, Arc::clone(&locality), cx.threads)))
     });
     f.finish(|| hosts.take())
 }
 
 /// Address, hostname and weight.
-fn parse_lb_endpoint(proto: endpoint_pb::LbEndpoint, at: &At<'_>) -> Result<(Address, String, u32), Invalid> {
+fn parse_lb_endpoint(
+    proto: endpoint_pb::LbEndpoint,
+    at: &At<'_>,
+    discovery: Discovery,
+) -> Result<(Address, String, u32), Invalid> {
     // Metadata is for subsets and matched transport sockets, which are refused.
     let endpoint_pb::LbEndpoint { health_status, metadata: _, load_balancing_weight, host_identifier } = proto;
     let mut f = at.fields();
     let health = f.value("health_status", health_status, check_health);
     let endpoint = match host_identifier {
-        Some(HostIdentifier::Endpoint(endpoint)) => f.value("endpoint", endpoint, parse_endpoint),
+        Some(HostIdentifier::Endpoint(endpoint)) => {
+            f.value("endpoint", endpoint, |endpoint, at| parse_endpoint(endpoint, at, discovery))
+        }
         Some(HostIdentifier::EndpointName(name)) => {
             f.value("endpoint_name", name, |_, at| Err(at.not_implemented("'endpoint_name'")))
         }
@@ -334,14 +365,22 @@ fn check_health(number: i32, at: &At<'_>) -> Result<(), Invalid> {
     }
 }
 
-fn parse_endpoint(proto: endpoint_pb::Endpoint, at: &At<'_>) -> Result<(Address, String), Invalid> {
+fn parse_endpoint(
+    proto: endpoint_pb::Endpoint,
+    at: &At<'_>,
+    discovery: Discovery,
+) -> Result<(Address, String), Invalid> {
     let endpoint_pb::Endpoint { address, health_check_config, hostname, additional_addresses, observability_name } =
         proto;
     let mut f = at.fields();
     f.unsupported("health_check_config", health_check_config);
     f.unsupported("additional_addresses", additional_addresses);
     f.unsupported("observability_name", observability_name);
-    let address = f.required("address", address, Address::parse);
+    let address = match discovery {
+        Discovery::Static => f.required("address", address, Address::parse),
+        // That a name is no address is no mistake of its own.
+        Discovery::Refused => f.keep(Err(at.already_refused())),
+    };
     f.finish(|| (address.take(), hostname))
 }
 
@@ -441,6 +480,25 @@ mod tests {
         check(&|e| e.host_identifier = None, false);
         check(&|e| e.host_identifier = Some(HostIdentifier::EndpointName("a".to_owned())), false);
         check(&|e| e.host_identifier = Some(HostIdentifier::Endpoint(Default::default())), false);
+    }
+
+    #[test]
+    fn a_name_is_no_mistake_where_the_type_of_cluster_was_refused() {
+        let check = |kind, errors| {
+            let mut named = endpoint(1);
+            if let Some(HostIdentifier::Endpoint(endpoint)) = &mut named.host_identifier
+                && let Some(core_pb::address::Address::SocketAddress(socket)) =
+                    endpoint.address.as_mut().and_then(|address| address.address.as_mut())
+            {
+                socket.address = "service.local".to_owned();
+            }
+            let assignment = with_groups(vec![(0, vec![named])]).load_assignment;
+            let discovery = Some(ClusterDiscoveryType::Type(kind as i32));
+            let proto = pb::Cluster { load_assignment: assignment, cluster_discovery_type: discovery, ..cluster() };
+            assert_eq!(parse(proto).err(), Some(errors), "{kind:?}");
+        };
+        check(DiscoveryType::Static, 1); // the name
+        check(DiscoveryType::StrictDns, 1); // the type
     }
 
     #[test]

@@ -26,6 +26,14 @@ pub struct Extension {
     pub config: AnyConfig,
 }
 
+/// Where Envoy has the extensions of a kind.
+const PACKAGES: &[(&str, &str)] = &[
+    ("HTTP filter", "envoy.extensions.filters.http."),
+    ("access logger", "envoy.extensions.access_loggers."),
+    ("network filter", "envoy.extensions.filters.network."),
+    ("request id extension", "envoy.extensions.request_id."),
+];
+
 impl At<'_> {
     /// Unpacks the typed configuration here, which can only be an `M`.
     ///
@@ -77,9 +85,14 @@ impl AnyConfig {
         decode(&self.bytes, at)
     }
 
-    /// Reports that no extension of the wanted kind has this type. `known` are the type names that there are.
+    /// Reports that no extension of the wanted kind has this type: Envoy has one, or it is a mistake. `known` are the type
+    /// names that there are.
     pub fn unknown<'k>(&self, at: &At<'_>, kind: &str, known: impl Iterator<Item = &'k str>) -> Invalid {
         let name = self.type_name();
+        let mut packages = PACKAGES.iter().filter(|(of, _)| *of == kind);
+        if packages.any(|(_, package)| name.starts_with(package)) {
+            return at.not_implemented(&format!("the {kind} '{name}'"));
+        }
         let message = format!("there is no {kind} of type '{name}'");
         let help = suggest::closest(name, known).map(|k| format!("did you mean type.googleapis.com/{k}?"));
         let error = crate::Diagnostic::error(code::UNKNOWN_TYPE, at.to_path(), message);

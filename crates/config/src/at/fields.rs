@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
         match value {
             Some(value) => self.value(name, value, parse),
             None => {
-                let missing = self.at.field(name).error(code::REQUIRED, "must be set");
+                let missing = self.at.field(name).missing("must be set");
                 self.keep(Err(missing))
             }
         }
@@ -142,7 +142,7 @@ impl<'a> Fields<'a> {
     /// An error about the message as a whole, and the slot that stays empty for it: the arm of a `match` for which there
     /// is no value.
     pub fn absent<U>(&mut self, message: impl Into<String>) -> Slot<U> {
-        let missing = self.at.error(code::REQUIRED, message);
+        let missing = self.at.missing(message);
         self.keep(Err(missing))
     }
 

@@ -119,6 +119,17 @@ impl<'a> At<'a> {
         self.error(code::NOT_IMPLEMENTED, format!("{what} is not supported yet"))
     }
 
+    /// Reports that something must be set here and is not.
+    pub fn missing(&self, message: impl Into<String>) -> Invalid {
+        self.error(code::REQUIRED, message)
+    }
+
+    /// That there is no value here because of something else, about which an error was reported.
+    pub fn already_refused(&self) -> Invalid {
+        debug_assert!(self.sink.has_errors(), "there is an error");
+        Invalid(())
+    }
+
     /// Reports that the name here refers to nothing.
     pub fn dangling(&self, message: impl Into<String>) -> Invalid {
         self.error(code::REFERENCE, message)
@@ -138,6 +149,11 @@ impl<'a> At<'a> {
     pub fn report(&self, error: Diagnostic) -> Invalid {
         self.sink.push(error);
         Invalid(())
+    }
+
+    /// Whether an error about this place was found by an earlier step: its value is not what the operator wrote.
+    pub fn is_settled(&self) -> bool {
+        self.sink.is_settled(&self.to_path())
     }
 
     /// Where findings go.

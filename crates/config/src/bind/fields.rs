@@ -114,7 +114,9 @@ impl Binder<'_> {
     fn unknown_field(&self, descriptor: &MessageDescriptor, key: &Key<'_>, at: &At<'_>) {
         let hint = self.field_hint(descriptor, &key.text);
         if let Some(meant) = &hint.field {
-            self.failed.insert(&at.field(meant).to_path());
+            let meant = at.field(meant).to_path();
+            self.failed.insert(&meant);
+            at.sink().excuse(&meant);
         }
         let message = format!("unknown field '{}' in {}", key.text, short_name(descriptor));
         let at = at.field(&key.text);

@@ -25,4 +25,15 @@ impl Failed {
         let mut ends = text.char_indices().filter(|(_, c)| matches!(c, '.' | '[')).map(|(at, _)| at);
         failed.contains(&text) || ends.any(|end| failed.contains(&text[..end]))
     }
+
+    /// Whether a field of the message here could not be read.
+    pub(crate) fn has_field_of(&self, path: &Path) -> bool {
+        let text = path.to_string();
+        let field = |failed: &String| {
+            let rest = failed.strip_prefix(&text)?;
+            let name = if text.is_empty() { rest } else { rest.strip_prefix('.')? };
+            Some(!name.is_empty() && !name.contains(['.', '[']))
+        };
+        self.0.borrow().iter().any(|failed| field(failed) == Some(true))
+    }
 }

@@ -133,7 +133,7 @@ impl Action {
             Some(A::NonForwardingAction(_)) => {
                 Err(at.field("non_forwarding_action").not_implemented("'non_forwarding_action'"))
             }
-            None => Err(at.invalid("one of route, redirect or direct_response must be set")),
+            None => Err(at.missing("one of route, redirect or direct_response must be set")),
         }
     }
 }
@@ -271,7 +271,7 @@ impl ClusterSpecifier {
             Some(C::InlineClusterSpecifierPlugin(_)) => {
                 Err(at.field("inline_cluster_specifier_plugin").not_implemented("'inline_cluster_specifier_plugin'"))
             }
-            None => Err(at.invalid("one of cluster, cluster_header or weighted_clusters must be set")),
+            None => Err(at.missing("one of cluster, cluster_header or weighted_clusters must be set")),
         }
     }
 }

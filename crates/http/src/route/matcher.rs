@@ -131,7 +131,7 @@ impl PathSpecifier {
         let bytes = |text: String| text.into_bytes().into_boxed_slice();
         match proto {
             None => {
-                Err(at.invalid("one of prefix, path, safe_regex, path_separated_prefix or connect_matcher must be set"))
+                Err(at.missing("one of prefix, path, safe_regex, path_separated_prefix or connect_matcher must be set"))
             }
             Some(P::Prefix(text)) if is_exact_case => Ok(Self::Prefix(bytes(text))),
             Some(P::Prefix(text)) => Ok(Self::PrefixAnyCase(bytes(text))),

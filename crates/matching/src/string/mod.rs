@@ -36,7 +36,7 @@ impl StringMatcher {
         let pb::StringMatcher { ignore_case, match_pattern } = proto;
         let bytes = |text: String| text.into_bytes().into_boxed_slice();
         let pattern = match match_pattern {
-            None => return Err(at.invalid("one of exact, prefix, suffix, safe_regex or contains must be set")),
+            None => return Err(at.missing("one of exact, prefix, suffix, safe_regex or contains must be set")),
             Some(MatchPattern::Custom(_)) => return Err(at.field("custom").not_implemented("'custom'")),
             Some(MatchPattern::SafeRegex(_)) if ignore_case => {
                 return Err(at.field("ignore_case").invalid("ignore_case has no effect for safe_regex"));
