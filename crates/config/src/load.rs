@@ -100,7 +100,6 @@ pub fn load_bootstrap<'s>(source: &'s Source, schema: &Schema) -> Loaded<'s> {
         bind(&root, &Binder::new(&pool, Some(source)), &pool, &mut loaded);
         loaded.locator = Locator::new(Some(root));
     }
-    loaded.diagnostics.settle();
     loaded
 }
 
@@ -170,7 +169,6 @@ fn load_wire<'s>(bytes: &[u8], pool: &Pool, diagnostics: Diagnostics) -> Loaded<
     let at = At::root(&diagnostics);
     let mut bootstrap = check_wire(bytes, pool, &at).unwrap_or_default();
     let resources = bootstrap.static_resources.take().unwrap_or_default();
-    diagnostics.settle();
     Loaded {
         bootstrap,
         listeners: pack_list(resources.listeners, LISTENERS),

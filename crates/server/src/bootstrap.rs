@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nuncio_config::{AnyConfig, At, Invalid, Schema, Source, diagnostic, load_bootstrap, scalar};
+use nuncio_config::{AnyConfig, At, Diagnostic, Invalid, Schema, Source, load_bootstrap, scalar};
 use nuncio_http::{ConnectionManager, LocalInfo, ParseContext, UpstreamOptions};
 use nuncio_listener::ListenerConfig;
 use nuncio_proto::envoy::config::bootstrap::v3 as pb;
@@ -19,6 +19,7 @@ use crate::about::{Node, override_node};
 use crate::admin::AdminConfig;
 use crate::options::Options;
 use crate::stats_config;
+use crate::validate::plain;
 
 /// A bootstrap that can be run.
 pub(crate) struct Config {
@@ -43,13 +44,38 @@ pub(crate) struct ProcessConfig {
     pub(crate) stats_flush_interval: Duration,
 }
 
-/// Reads and checks a configuration.
+/// What came of a configuration that was checked. It may be run if there are no errors.
+pub(crate) struct Checked {
+    pub(crate) config: Config,
+    /// In the order of the text, without the warnings that were switched off.
+    pub(crate) findings: Vec<Diagnostic>,
+    /// How many errors there are; the list of findings may have been cut off.
+    pub(crate) errors: usize,
+    /// How many findings are not in the list.
+    pub(crate) dropped: usize,
+}
+
+/// Reads and checks a configuration to run it.
 ///
 /// # Errors
 /// The rendered list of what is wrong in it.
 pub(crate) fn load(source: &Source, options: &Options, threads: u16, registry: &Clusters) -> anyhow::Result<Config> {
+    let checked = check(source, options, threads, registry);
+    if checked.errors > 0 {
+        anyhow::bail!("{}", options.checks.render(&checked, source));
+    }
+    if !checked.findings.is_empty() {
+        // The log may be a file.
+        tracing::warn!("{}\n{}", source.name(), plain(&checked, source).trim_end());
+    }
+    Ok(checked.config)
+}
+
+/// Reads and checks a configuration.
+pub(crate) fn check(source: &Source, options: &Options, threads: u16, registry: &Clusters) -> Checked {
     let schema = Schema::new();
     let mut loaded = load_bootstrap(source, &schema);
+    loaded.diagnostics.settle();
     override_node(&mut loaded.bootstrap.node, options);
     let found = &loaded.diagnostics;
     let process = check_bootstrap(loaded.bootstrap.clone(), options, &At::root(found)).unwrap_or_default();
@@ -75,15 +101,9 @@ pub(crate) fn load(source: &Source, options: &Options, threads: u16, registry: &
         }
     }
     schema.release();
-    let findings = loaded.findings();
-    if !findings.is_empty() {
-        let text = diagnostic::render_human(&findings, source);
-        if found.has_errors() {
-            anyhow::bail!("invalid configuration in {}\n{text}", source.name());
-        }
-        tracing::warn!("{}\n{text}", source.name());
-    }
-    Ok(config)
+    let mut findings = loaded.findings();
+    findings.retain(|finding| !options.checks.is_off(finding));
+    Checked { config, findings, errors: found.errors(), dropped: found.dropped() }
 }
 
 /// The bytes of a file or environment variable, read once.

@@ -11,6 +11,7 @@ mod options;
 mod process;
 mod stats;
 mod stats_config;
+mod validate;
 
 use std::process::ExitCode;
 

@@ -10,6 +10,7 @@ use nuncio_admin::Json;
 use nuncio_admin::pages::Level;
 
 use crate::about;
+use crate::validate::CheckOptions;
 
 /// The command line.
 #[derive(Parser, Debug)]
@@ -33,6 +34,8 @@ pub(crate) struct Options {
     /// Check the configuration and serve, or check it only
     #[arg(long, value_enum, default_value = "serve")]
     pub(crate) mode: Mode,
+    #[command(flatten)]
+    pub(crate) checks: CheckOptions,
     /// trace, debug, info, warning, error, critical or off
     #[arg(short = 'l', long, value_name = "LEVEL", default_value = "info", value_parser = parse_level)]
     pub(crate) log_level: Level,

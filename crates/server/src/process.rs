@@ -28,6 +28,7 @@ use crate::logging::{self, LogFile};
 use crate::memory;
 use crate::options::{Mode, Options};
 use crate::stats::ServerStats;
+use crate::validate;
 
 /// Runs until SIGTERM, SIGINT or `/quitquitquit`, which end it at once, as in Envoy.
 ///
@@ -43,11 +44,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Some(echo) => echo.configuration(),
         None => source(options)?,
     };
-    let config = bootstrap::load(&source, options, workers + 1, &registry)?;
     if options.mode == Mode::Validate {
-        print_validated(options);
-        return Ok(());
+        return validate::run(&source, options, workers + 1);
     }
+    let config = bootstrap::load(&source, options, workers + 1, &registry)?;
     options.tell_without_effect();
     write_base_id(options)?;
     if let Err(error) = raise_descriptor_limit() {
@@ -295,9 +295,4 @@ impl Signals {
         })
         .await;
     }
-}
-
-#[expect(clippy::print_stdout, reason = "the answer of --mode validate")]
-fn print_validated(options: &Options) {
-    println!("configuration '{}' OK", options.config_path.as_deref().unwrap_or("".as_ref()).display());
 }

@@ -1,4 +1,5 @@
 //! The stable codes of findings. A violated field rule has the rule's name as its code: `string.min_len`, `uint32.lte`.
+//! `docs/configuration.md` lists them.
 
 /// The text is not YAML or JSON.
 pub const SYNTAX: &str = "syntax";
@@ -48,3 +49,33 @@ pub const NOT_IMPLEMENTED: &str = "not-implemented";
 pub const NO_EFFECT: &str = "no-effect";
 /// A name that refers to nothing.
 pub const REFERENCE: &str = "reference";
+/// A name that refers to nothing where Envoy does not mind.
+pub const DANGLING: &str = "dangling";
+/// A name that two things have, where Envoy does not mind.
+pub const DUPLICATE_NAME: &str = "duplicate-name";
+/// A chain of HTTP filters that ends in nothing: requests are never answered.
+pub const NO_ROUTER: &str = "no-router";
+/// A route behind one that takes all its requests.
+pub const UNREACHABLE_ROUTE: &str = "unreachable-route";
+/// A public listener without a buffer limit of its own.
+pub const EDGE_BUFFER_LIMIT: &str = "edge-buffer-limit";
+/// A public listener that takes any number of HTTP/2 streams that the default allows.
+pub const EDGE_HTTP2_STREAMS: &str = "edge-http2-streams";
+/// A public listener of a process without an overload manager.
+pub const EDGE_OVERLOAD: &str = "edge-overload";
+
+/// The codes of warnings, each of which an operator may switch off.
+pub const WARNINGS: &[&str] = &[
+    DANGLING,
+    DEPRECATED,
+    DUPLICATE_KEY,
+    DUPLICATE_NAME,
+    EDGE_BUFFER_LIMIT,
+    EDGE_HTTP2_STREAMS,
+    EDGE_OVERLOAD,
+    EXTRA_DOCUMENT,
+    NO_EFFECT,
+    NO_ROUTER,
+    UNKNOWN_FIELD,
+    UNREACHABLE_ROUTE,
+];

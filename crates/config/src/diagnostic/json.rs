@@ -2,15 +2,16 @@
 
 use serde_json::{Map, Value};
 
+use crate::Source;
 use crate::diagnostic::{Diagnostic, Span};
 
 /// Writes one object a line: `severity`, `code`, `path`, `file`, `line`, `column`, `end_line`, `end_column`, `message`,
 /// `help`. What is not known is left out.
-pub fn render(diagnostics: &[Diagnostic], file: &str) -> String {
-    diagnostics.iter().map(|d| line(d, file)).collect()
+pub fn render(diagnostics: &[Diagnostic], source: &Source) -> String {
+    diagnostics.iter().map(|d| line(d, source)).collect()
 }
 
-fn line(diagnostic: &Diagnostic, file: &str) -> String {
+fn line(diagnostic: &Diagnostic, source: &Source) -> String {
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
     put("severity", diagnostic.severity.as_str().into());
@@ -19,7 +20,7 @@ fn line(diagnostic: &Diagnostic, file: &str) -> String {
     if !diagnostic.path.is_root() {
         put("path", diagnostic.path.to_string().into());
     }
-    put("file", file.into());
+    put("file", source.name().into());
     if let Some(Span { start, end }) = diagnostic.span {
         put("line", start.line.into());
         put("column", start.column.into());
@@ -35,6 +36,7 @@ fn line(diagnostic: &Diagnostic, file: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::render;
+    use crate::Source;
     use crate::diagnostic::{Diagnostic, Path, Position, Span, code};
 
     #[test]
@@ -45,7 +47,7 @@ mod tests {
             Diagnostic::error(code::INVALID, path, "a \"b\"\nc").with_span(Span::at(start)),
             Diagnostic::warning(code::SOURCE, Path::root(), "d").with_help(Some("e".to_owned())),
         ];
-        let text = render(&all, "x.yaml");
+        let text = render(&all, &Source::yaml("x.yaml", ""));
         let objects: Vec<serde_json::Value> =
             text.lines().map(|l| serde_json::from_str(l).expect("each line is an object")).collect();
         assert_eq!(objects[0]["message"], "a \"b\"\nc");

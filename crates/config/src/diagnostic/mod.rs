@@ -8,7 +8,7 @@ mod path;
 mod sink;
 
 pub(crate) use failed::Failed;
-pub use human::render as render_human;
+pub use human::{paint, render as render_human};
 pub use json::render as render_json;
 pub use path::{Path, Segment};
 pub use sink::Diagnostics;

@@ -4,6 +4,7 @@ mod command_line;
 mod filters;
 mod origin;
 mod proxy;
+mod validate;
 
 use origin::Origin;
 use proxy::{Proxy, exchange};

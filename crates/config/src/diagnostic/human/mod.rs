@@ -1,6 +1,10 @@
 //! Findings for people: the message, the place, the line with a caret, and advice, in 80 columns.
 
+mod colour;
+
 use std::fmt::Write;
+
+pub use colour::paint;
 
 use crate::Source;
 use crate::diagnostic::{Diagnostic, Position, Span};
