@@ -3,39 +3,59 @@
 use crate::diagnostic::{Path, Segment, Span};
 use crate::tree::{Key, Kind, Node};
 
-/// Looks up places for as long as the tree is kept.
+/// Looks up places for as long as the trees are kept.
 #[derive(Debug)]
 pub struct Locator<'s> {
-    root: Option<Node<'s>>,
+    /// Of each layer, bottom first. What came in wire form has none.
+    layers: Vec<Option<Node<'s>>>,
 }
 
 impl<'s> Locator<'s> {
-    pub(crate) fn new(root: Option<Node<'s>>) -> Self {
-        Self { root }
+    pub(crate) fn new(layers: Vec<Option<Node<'s>>>) -> Self {
+        Self { layers }
     }
 
     /// A locator that knows no places: for what did not come from a text.
     pub fn none() -> Self {
-        Self::new(None)
+        Self::new(Vec::new())
     }
 
     /// The key that wrote the field, with its value if that is on the same line; the start of the list element; or the
     /// nearest of these above a field that was not written. `None` without a text, and for the root.
+    ///
+    /// Of several layers the uppermost counts that wrote the field. A list goes on from layer to layer.
     pub fn locate(&self, path: &Path) -> Option<Span> {
-        let mut node = self.root.as_ref()?;
+        let mut layers: Vec<Option<&Node<'s>>> = self.layers.iter().map(Option::as_ref).collect();
         let mut place = None;
         for segment in path.segments() {
-            match step(node, segment) {
-                Step::Entry(key, value) => {
-                    place = Some(entry_span(key, value));
-                    node = value;
+            let mut rest = match segment {
+                Segment::Index(index) => Some(*index),
+                Segment::Field(_) | Segment::Key(_) => None,
+            };
+            let mut is_there = false;
+            for (layer, whole) in layers.iter_mut().zip(&self.layers) {
+                if whole.is_none() {
+                    // It may have had any number of items.
+                    rest = None;
                 }
-                Step::Item(item) => {
-                    place = Some(item_span(item));
-                    node = item;
+                let Some(node) = *layer else { continue };
+                *layer = None;
+                match step(node, segment, &mut rest) {
+                    Step::Entry(key, value) => {
+                        place = Some(entry_span(key, value));
+                        *layer = Some(value);
+                    }
+                    Step::Item(item) => {
+                        place = Some(item_span(item));
+                        *layer = Some(item);
+                    }
+                    Step::Same => *layer = Some(node),
+                    Step::Absent => {}
                 }
-                Step::Same => {}
-                Step::Absent => break,
+                is_there |= layer.is_some();
+            }
+            if !is_there {
+                break;
             }
         }
         place
@@ -50,14 +70,10 @@ enum Step<'n, 't> {
     Absent,
 }
 
-fn step<'n, 't>(node: &'n Node<'t>, segment: &Segment) -> Step<'n, 't> {
+/// One step down from a node. `rest` is how many items of a list are still to be skipped.
+fn step<'n, 't>(node: &'n Node<'t>, segment: &Segment, rest: &mut Option<usize>) -> Step<'n, 't> {
     let entry = match segment {
-        Segment::Index(index) => {
-            return match node.as_list() {
-                Some(items) => items.get(*index).map_or(Step::Absent, Step::Item),
-                None => Step::Same,
-            };
-        }
+        Segment::Index(_) => return item(node, rest),
         Segment::Field(name) => node
             .entry(name)
             .or_else(|| node.entry(&camel_case(name)))
@@ -66,6 +82,24 @@ fn step<'n, 't>(node: &'n Node<'t>, segment: &Segment) -> Step<'n, 't> {
         Segment::Key(key) => node.entry(key).or_else(|| carried(node)?.entry(key)),
     };
     entry.map_or(Step::Absent, |(key, value)| Step::Entry(key, value))
+}
+
+fn item<'n, 't>(node: &'n Node<'t>, rest: &mut Option<usize>) -> Step<'n, 't> {
+    let Some(index) = *rest else { return Step::Absent };
+    let found = match node.as_list() {
+        Some(items) if index >= items.len() => {
+            *rest = Some(index - items.len());
+            return Step::Absent;
+        }
+        Some(items) => Step::Item(&items[index]),
+        None if index > 0 => {
+            *rest = Some(index - 1);
+            return Step::Absent;
+        }
+        None => Step::Same,
+    };
+    *rest = None;
+    found
 }
 
 /// The configuration inside a `TypedStruct`, or a type that stands in `value`: paths do not mention that level.

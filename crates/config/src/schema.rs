@@ -7,6 +7,7 @@ use std::rc::Rc;
 use prost_reflect::{DescriptorPool, ExtensionDescriptor, MessageDescriptor};
 
 use crate::at::type_name;
+use crate::policy::{Counter, Counts, Policy};
 use crate::rules::Plan;
 
 /// The known messages, loaded on first use: that takes about 40 ms and 15 MB, which [`release`](Self::release) gives
@@ -14,12 +15,24 @@ use crate::rules::Plan;
 #[derive(Debug, Default)]
 pub struct Schema {
     pool: RefCell<Option<Rc<Pool>>>,
+    policy: Policy,
+    counter: Rc<Counter>,
 }
 
 impl Schema {
-    /// A schema that is not loaded yet.
+    /// A schema that is not loaded yet, and as strict as can be.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A schema that is not loaded yet.
+    pub fn with_policy(policy: Policy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
+    /// What was let pass so far.
+    pub fn counts(&self) -> Counts {
+        self.counter.read()
     }
 
     /// Whether a type URL names a message that exists. There may be no extension for it.
@@ -34,7 +47,7 @@ impl Schema {
 
     pub(crate) fn pool(&self) -> Rc<Pool> {
         let mut pool = self.pool.borrow_mut();
-        Rc::clone(pool.get_or_insert_with(|| Rc::new(Pool::load())))
+        Rc::clone(pool.get_or_insert_with(|| Rc::new(Pool::load(self.policy, Rc::clone(&self.counter)))))
     }
 }
 
@@ -44,6 +57,8 @@ pub(crate) struct Pool {
     descriptors: DescriptorPool,
     plans: RefCell<HashMap<String, Rc<Plan>>>,
     pub(crate) options: Options,
+    pub(crate) policy: Policy,
+    pub(crate) counter: Rc<Counter>,
 }
 
 /// The options in which Envoy's protos state rules.
@@ -64,13 +79,13 @@ pub(crate) struct Options {
 }
 
 impl Pool {
-    fn load() -> Self {
+    fn load(policy: Policy, counter: Rc<Counter>) -> Self {
         const BUILT: &str = "the build script made these descriptors";
         let raw = miniz_oxide::inflate::decompress_to_vec(nuncio_proto::DESCRIPTORS).expect(BUILT);
         let descriptors = DescriptorPool::decode(raw.as_slice()).expect(BUILT);
         let options = Options::of(&descriptors).expect(BUILT);
         let plans = RefCell::default();
-        Self { descriptors, plans, options }
+        Self { descriptors, plans, options, policy, counter }
     }
 
     pub(crate) fn message(&self, full_name: &str) -> Option<MessageDescriptor> {

@@ -7,12 +7,16 @@ use std::path::Path as FilePath;
 use std::sync::OnceLock;
 
 /// A configuration as it was given, decoded to text.
+///
+/// The lines of an overlay are counted on behind those of what it lies over, so that a line number tells the text too:
+/// see [`place`](Self::place).
 #[derive(Debug)]
 pub struct Source {
     name: String,
     content: Content,
     /// Where each line starts, in bytes; made when the first line is asked for.
     lines: OnceLock<Vec<usize>>,
+    overlay: Option<Box<Self>>,
 }
 
 /// How a configuration is written.
@@ -33,7 +37,7 @@ enum Content {
     Yaml(String),
     Json(Result<String, usize>),
     Wire(Vec<u8>),
-    ProtoText,
+    ProtoText(Result<String, usize>),
 }
 
 /// What a reader finds in a [`Source`].
@@ -41,23 +45,20 @@ enum Content {
 pub(crate) enum Input<'a> {
     Yaml(&'a str),
     Json(&'a str),
-    /// JSON that is not UTF-8 from this byte on.
-    BrokenJson(usize),
     Wire(&'a [u8]),
-    ProtoText,
+    ProtoText(&'a str),
+    /// Text that is not UTF-8 from this byte on.
+    Broken(usize),
 }
 
 impl Format {
-    /// By the file's extension, in any case, as Envoy does: `.yaml`, `.yml`, `.pb`, `.pb_text`; everything else,
+    /// By the end of the file's name, in any case, as Envoy does: `.yaml`, `.yml`, `.pb`, `.pb_text`; everything else,
     /// also a name without extension, is JSON.
     pub fn of(name: &str) -> Self {
-        let extension = FilePath::new(name).extension().unwrap_or_default();
-        match extension.to_string_lossy().to_ascii_lowercase().as_str() {
-            "yaml" | "yml" => Self::Yaml,
-            "pb" => Self::Wire,
-            "pb_text" => Self::ProtoText,
-            _ => Self::Json,
-        }
+        const ENDS: [(&str, Format); 4] =
+            [(".yaml", Format::Yaml), (".yml", Format::Yaml), (".pb", Format::Wire), (".pb_text", Format::ProtoText)];
+        let name = name.to_ascii_lowercase();
+        ENDS.iter().find(|(end, _)| name.ends_with(end)).map_or(Self::Json, |(_, format)| *format)
     }
 }
 
@@ -77,14 +78,14 @@ impl Source {
         let name = name.into();
         let content = match Format::of(&name) {
             Format::Yaml => Content::Yaml(decode_yaml(bytes)),
-            Format::Json => Content::Json(String::from_utf8(bytes).map_err(|e| e.utf8_error().valid_up_to())),
+            Format::Json => Content::Json(strict_utf8(bytes)),
             Format::Wire => Content::Wire(bytes),
-            Format::ProtoText => Content::ProtoText,
+            Format::ProtoText => Content::ProtoText(strict_utf8(bytes)),
         };
         Self::with(name, content)
     }
 
-    /// Reads a file.
+    /// Reads a file: once, from its start to its end, so that a pipe will do.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -95,7 +96,15 @@ impl Source {
 
     fn with(name: String, content: Content) -> Self {
         let lines = OnceLock::new();
-        Self { name, content, lines }
+        Self { name, content, lines, overlay: None }
+    }
+
+    /// Lays another configuration over this one, as Envoy merges `--config-yaml` into the file: its scalars replace,
+    /// its messages are merged, the items of its lists are appended.
+    #[must_use]
+    pub fn with_overlay(mut self, overlay: Self) -> Self {
+        self.overlay = Some(Box::new(overlay));
+        self
     }
 
     /// The name to show: a file's path.
@@ -103,36 +112,77 @@ impl Source {
         &self.name
     }
 
+    /// The name of the text that a line number belongs to, and the number in that text.
+    pub fn place(&self, number: u32) -> (&str, u32) {
+        match (&self.overlay, number.checked_sub(self.line_count())) {
+            (Some(overlay), Some(rest @ 1..)) => overlay.place(rest),
+            _ => (&self.name, number),
+        }
+    }
+
     /// The line `number`, counted from 1, without its end. `None` if there is none, or no text.
     pub fn line(&self, number: u32) -> Option<&str> {
-        let (Content::Yaml(text) | Content::Json(Ok(text))) = &self.content else {
-            return None;
-        };
-        let starts = self.lines.get_or_init(|| line_starts(text));
+        if let (Some(overlay), Some(rest @ 1..)) = (&self.overlay, number.checked_sub(self.line_count())) {
+            return overlay.line(rest);
+        }
+        let text = self.text()?;
+        let starts = self.line_starts(text);
         let index = (number as usize).checked_sub(1)?;
         let start = *starts.get(index)?;
         let end = starts.get(index + 1).copied().unwrap_or(text.len());
         Some(text[start..end].trim_end_matches(['\n', '\r']))
     }
 
-    /// The length of the content in bytes, once decoded.
-    pub(crate) fn size(&self) -> usize {
-        match &self.content {
-            Content::Yaml(text) | Content::Json(Ok(text)) => text.len(),
-            Content::Wire(bytes) => bytes.len(),
-            Content::Json(Err(_)) | Content::ProtoText => 0,
-        }
+    /// The source and its overlays, bottom first, each with how many lines come before its own.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = (&Self, u32)> {
+        let mut next = Some((self, 0));
+        std::iter::from_fn(move || {
+            let (source, before) = next?;
+            let overlay = source.overlay.as_deref();
+            next = overlay.map(|overlay| (overlay, before + source.line_count()));
+            Some((source, before))
+        })
     }
 
+    /// The length of the content in bytes, once decoded.
+    pub(crate) fn size(&self) -> usize {
+        let own = match &self.content {
+            Content::Wire(bytes) => bytes.len(),
+            Content::Yaml(_) | Content::Json(_) | Content::ProtoText(_) => self.text().map_or(0, str::len),
+        };
+        own + self.overlay.as_ref().map_or(0, |overlay| overlay.size())
+    }
+
+    /// This source itself, without what lies over it.
     pub(crate) fn input(&self) -> Input<'_> {
         match &self.content {
             Content::Yaml(text) => Input::Yaml(text),
             Content::Json(Ok(text)) => Input::Json(text),
-            Content::Json(Err(valid)) => Input::BrokenJson(*valid),
             Content::Wire(bytes) => Input::Wire(bytes),
-            Content::ProtoText => Input::ProtoText,
+            Content::ProtoText(Ok(text)) => Input::ProtoText(text),
+            Content::Json(Err(valid)) | Content::ProtoText(Err(valid)) => Input::Broken(*valid),
         }
     }
+
+    fn text(&self) -> Option<&str> {
+        match &self.content {
+            Content::Yaml(text) | Content::Json(Ok(text)) | Content::ProtoText(Ok(text)) => Some(text),
+            Content::Wire(_) | Content::Json(Err(_)) | Content::ProtoText(Err(_)) => None,
+        }
+    }
+
+    fn line_starts(&self, text: &str) -> &[usize] {
+        self.lines.get_or_init(|| line_starts(text))
+    }
+
+    fn line_count(&self) -> u32 {
+        let lines = self.text().map_or(0, |text| self.line_starts(text).len());
+        u32::try_from(lines).unwrap_or(u32::MAX)
+    }
+}
+
+fn strict_utf8(bytes: Vec<u8>) -> Result<String, usize> {
+    String::from_utf8(bytes).map_err(|error| error.utf8_error().valid_up_to())
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
@@ -188,6 +238,9 @@ mod tests {
         check("dir.yaml/a", Format::Json);
         check("a.pb", Format::Wire);
         check("a.pb_text", Format::ProtoText);
+        check("A.PB_TEXT", Format::ProtoText);
+        check(".yaml", Format::Yaml);
+        check("a.pbtxt", Format::Json);
     }
 
     #[test]
@@ -215,5 +268,17 @@ mod tests {
         assert_eq!(source.line(1), Some("x"));
         assert_eq!(source.line(2), Some("y"));
         assert_eq!(source.line(4), None);
+    }
+
+    #[test]
+    fn an_overlay_counts_on_behind_the_file() {
+        let source = Source::yaml("a", "x\ny").with_overlay(Source::yaml("b", "z\n"));
+        let lines: Vec<_> = (1..=4).map(|number| (source.place(number), source.line(number))).collect();
+        let expected = [(("a", 1), Some("x")), (("a", 2), Some("y")), (("b", 1), Some("z")), (("b", 2), Some(""))];
+        assert_eq!(lines, expected);
+        assert_eq!(
+            source.layers().map(|(source, before)| (source.name(), before)).collect::<Vec<_>>(),
+            [("a", 0), ("b", 2)]
+        );
     }
 }

@@ -7,7 +7,7 @@ use crate::at::{At, type_name};
 use crate::bind::Binder;
 use crate::bind::well_known::Form;
 use crate::diagnostic::code;
-use crate::rules::Stage;
+use crate::rules::{Payloads, Stage};
 use crate::tree::{Node, Scalar};
 
 /// The messages that carry a typed configuration as a free structure.
@@ -32,7 +32,7 @@ impl Binder<'_> {
         };
         let message = self.descriptor_of(url, url_node, at)?;
         if TYPED_STRUCTS.contains(&message.full_name())
-            && let Some(unwrapped) = self.typed_struct(descriptor, node, at)
+            && let Some(unwrapped) = self.typed_struct(descriptor, &message, node, at)
         {
             return unwrapped;
         }
@@ -40,7 +40,7 @@ impl Binder<'_> {
             Form::Plain => self.message(&message, node, at, &[TYPE])?,
             _ => self.wrapped_value(&message, node, at)?,
         };
-        self.check(&payload, Stage::Runtime, at);
+        self.check(&payload, Payloads::Skip, Stage::Runtime, at);
         Some(pack(descriptor, url, &payload))
     }
 
@@ -62,6 +62,7 @@ impl Binder<'_> {
     fn typed_struct(
         &self,
         descriptor: &MessageDescriptor,
+        carrier: &MessageDescriptor,
         node: &Node<'_>,
         at: &At<'_>,
     ) -> Option<Option<DynamicMessage>> {
@@ -69,16 +70,19 @@ impl Binder<'_> {
         let url = url_node.as_text()?;
         let message = self.pool.message(type_name(url))?;
         let known = [TYPE, "type_url", "typeUrl", "value"];
-        let mut strangers = node.as_map()?.iter().filter(|(k, _)| !known.contains(&&*k.text));
-        if strangers.next().is_some() {
-            return None; // the ordinary way reports the unknown field
+        if node.as_map()?.iter().any(|(key, _)| !known.contains(&&*key.text)) {
+            let errors = at.sink().errors();
+            self.message(carrier, node, at, &[TYPE]); // reports the unknown field
+            if at.sink().errors() > errors {
+                return Some(None);
+            }
         }
         let payload = match node.entry("value") {
             Some((_, value)) => self.message(&message, value, at, &[]),
             None => Some(DynamicMessage::new(message)),
         };
         Some(payload.map(|payload| {
-            self.check(&payload, Stage::Runtime, at);
+            self.check(&payload, Payloads::Skip, Stage::Runtime, at);
             pack(descriptor, url, &payload)
         }))
     }

@@ -13,8 +13,10 @@ use crate::tree::{Key, Node};
 type Chosen = Vec<(String, String)>;
 
 impl Binder<'_> {
-    /// Reads a mapping as a message. Null is a message without fields.
-    pub(super) fn message(
+    /// Reads a mapping as a message. Null is a message without fields. `skipped` names fields that others read.
+    ///
+    /// The rules are left to whoever has all of the message: see [`check`](Self::check).
+    pub(crate) fn message(
         &self,
         descriptor: &MessageDescriptor,
         node: &Node<'_>,
@@ -84,7 +86,12 @@ impl Binder<'_> {
         let items = node.as_list().unwrap_or(std::slice::from_ref(node));
         let mut list = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            let value = self.value(kind, item, &at.index(index));
+            let at = at.index(index);
+            let errors = at.sink().errors();
+            let value = self.value(kind, item, &at);
+            if value.is_none() && at.sink().errors() == errors {
+                continue; // an enum value that is unknown, and may be
+            }
             // An item that cannot be read keeps its place, so that the others keep their indexes.
             list.push(value.unwrap_or_else(|| Value::default_value(kind)));
         }
@@ -112,6 +119,10 @@ impl Binder<'_> {
     }
 
     fn unknown_field(&self, descriptor: &MessageDescriptor, key: &Key<'_>, at: &At<'_>) {
+        let ignored = || format!("unknown field '{}' in {} is ignored", key.text, short_name(descriptor));
+        if self.lets_pass(key.span, &at.field(&key.text), ignored) {
+            return;
+        }
         let hint = self.field_hint(descriptor, &key.text);
         if let Some(meant) = &hint.field {
             let meant = at.field(meant).to_path();

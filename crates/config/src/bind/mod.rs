@@ -11,15 +11,16 @@ mod scalar;
 mod well_known;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use prost_reflect::{DynamicMessage, MessageDescriptor};
+use prost_reflect::DynamicMessage;
 
 pub(crate) use any::TYPED_STRUCTS;
 
 use crate::Source;
 use crate::at::At;
 use crate::diagnostic::{Diagnostic, Failed, Span, code};
+use crate::policy::Unknown;
 use crate::rules::{Checker, Payloads, Stage};
 use crate::schema::Pool;
 use crate::tree::{MAX_DEPTH, Node};
@@ -33,6 +34,9 @@ pub(crate) struct Binder<'s> {
     pool: &'s Pool,
     /// For quoting what was written. A tree made from a message has none.
     source: Option<&'s Source>,
+    unknown: Unknown,
+    /// The texts in which something unknown was let pass: Envoy counts them, not what is unknown.
+    lenient: RefCell<HashSet<&'s str>>,
     failed: Failed,
     nodes_left: Cell<usize>,
     depth: Cell<usize>,
@@ -41,12 +45,19 @@ pub(crate) struct Binder<'s> {
 }
 
 impl<'s> Binder<'s> {
-    pub(crate) fn new(pool: &'s Pool, source: Option<&'s Source>) -> Self {
+    /// For a bootstrap's text.
+    pub(crate) fn of(pool: &'s Pool, source: &'s Source) -> Self {
+        Self::new(pool, Some(source), pool.policy.static_unknown)
+    }
+
+    pub(crate) fn new(pool: &'s Pool, source: Option<&'s Source>, unknown: Unknown) -> Self {
         // A value takes a byte, a tree without a text has no aliases.
         let nodes = source.map_or(usize::MAX, |s| s.size() + MAX_ALIASED);
         Self {
             pool,
             source,
+            unknown,
+            lenient: RefCell::default(),
             failed: Failed::default(),
             nodes_left: Cell::new(nodes),
             depth: Cell::new(0),
@@ -54,33 +65,13 @@ impl<'s> Binder<'s> {
         }
     }
 
-    /// Reads a mapping as a message and checks the message's rules. `skipped` names fields that others read.
-    pub(crate) fn resource(
-        &self,
-        descriptor: &MessageDescriptor,
-        node: &Node<'_>,
-        at: &At<'_>,
-        skipped: &[&str],
-    ) -> Option<DynamicMessage> {
-        let message = self.message(descriptor, node, at, skipped)?;
-        self.check(&message, Stage::Bootstrap, at);
-        Some(message)
+    pub(crate) fn pool(&self) -> &'s Pool {
+        self.pool
     }
 
-    /// Reads a mapping as what a `TypedStruct` describes. Its rules are left to whoever checks the resource.
-    pub(crate) fn payload(
-        &self,
-        descriptor: &MessageDescriptor,
-        node: &Node<'_>,
-        at: &At<'_>,
-    ) -> Option<DynamicMessage> {
-        self.message(descriptor, node, at, &[])
-    }
-
-    /// Checks the rules of a message that was read. What is inside an `Any` has been checked when that was read.
-    fn check(&self, message: &DynamicMessage, stage: Stage, at: &At<'_>) {
+    /// Checks the rules of a message that was read. What is inside an `Any` has been checked when that was bound.
+    pub(crate) fn check(&self, message: &DynamicMessage, payloads: Payloads, stage: Stage, at: &At<'_>) {
         let (pool, failed) = (self.pool, &self.failed);
-        let payloads = Payloads::Skip;
         Checker { pool, payloads, stage, failed }.check(message, at);
     }
 
@@ -106,6 +97,26 @@ impl<'s> Binder<'s> {
             return self.error(node.span, code::TOO_DEEP, at, message);
         }
         Some(())
+    }
+
+    /// Whether something unknown may be here, and then says so.
+    fn lets_pass(&self, span: Span, at: &At<'_>, what: impl FnOnce() -> String) -> bool {
+        match (self.unknown, self.source) {
+            (Unknown::Reject, _) => return false,
+            (Unknown::Ignore, _) => {}
+            (Unknown::Warn, Some(source)) => {
+                if self.lenient.borrow_mut().insert(source.place(span.start.line).0) {
+                    self.pool.counter.add(|counts| counts.static_unknown_fields += 1);
+                }
+                let warning = Diagnostic::warning(code::UNKNOWN_FIELD, at.to_path(), what());
+                at.sink().push(warning.with_span(span));
+            }
+            (Unknown::Warn, None) => {
+                self.pool.counter.add(|counts| counts.dynamic_unknown_fields += 1);
+                at.warning(code::UNKNOWN_FIELD, what());
+            }
+        }
+        true
     }
 
     /// Reports that what is here could not be read. Always `None`, for the caller to return.

@@ -85,6 +85,9 @@ impl Binder<'_> {
         if let Some(number) = named.map(|v| v.number()).or_else(|| text.parse().ok()) {
             return Some(Value::EnumNumber(number));
         }
+        if self.lets_pass(node.span, at, || format!("'{text}' is not a value of {}; it is ignored", values.name())) {
+            return None;
+        }
         let names: Vec<_> = values.values().collect();
         let meant = suggest::closest(text, names.iter().map(|v| v.name()));
         let help = match meant {

@@ -9,6 +9,7 @@ use prost_types::Any;
 use crate::at::{At, Invalid, type_name};
 use crate::bind::{Binder, TYPED_STRUCTS};
 use crate::diagnostic::{Failed, code};
+use crate::policy::Unknown;
 use crate::rules::{Checker, Payloads, Stage};
 use crate::schema::{Pool, Schema};
 use crate::tree::{Key, Kind, Node, Scalar};
@@ -16,8 +17,7 @@ use crate::tree::{Key, Kind, Node, Scalar};
 /// Checks a resource by the same rules as one in a file, and everything packed in it. Returns it with each `TypedStruct`
 /// replaced by the message that it describes; otherwise the bytes are those that came in.
 ///
-/// Fields that this proxy does not know are reported as a warning, as Envoy does by default for what is not in its
-/// bootstrap.
+/// Fields that this proxy does not know are reported as the schema's [`Policy`](crate::Policy) says.
 ///
 /// # Errors
 /// When its type is unknown, its bytes do not decode, or a rule is broken.
@@ -29,21 +29,33 @@ pub fn check_resource(resource: &Any, schema: &Schema, at: &At<'_>) -> Result<An
     };
     let decoded = DynamicMessage::decode(descriptor, resource.value.as_slice());
     let message = decoded.map_err(|error| at.error(code::BAD_WIRE, format!("cannot decode {name}: {error}")))?;
-    let value = check_message(message, &pool, Stage::Runtime, at)?;
+    let value = check_message(message, &pool, at)?;
     let type_url = resource.type_url.clone();
     Ok(Any { type_url, value: value.unwrap_or_else(|| resource.value.clone()) })
 }
 
+/// Where a message in wire form comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Bootstrap,
+    ControlPlane,
+}
+
+/// Replaces the `TypedStruct`s in a message that was decoded, and finds what it holds that is unknown. Whether anything was
+/// replaced.
+pub(crate) fn unwrap(message: &mut DynamicMessage, pool: &Pool, origin: Origin, at: &At<'_>) -> bool {
+    let unknown = match origin {
+        Origin::Bootstrap => pool.policy.static_unknown,
+        Origin::ControlPlane => pool.policy.dynamic_unknown,
+    };
+    Unwrapper { pool, binder: Binder::new(pool, None, unknown), origin, unknown }.unwrap(message, at)
+}
+
 /// Checks a message that was decoded; its new bytes if a `TypedStruct` was replaced.
-pub(crate) fn check_message(
-    mut message: DynamicMessage,
-    pool: &Pool,
-    stage: Stage,
-    at: &At<'_>,
-) -> Result<Option<Vec<u8>>, Invalid> {
+fn check_message(mut message: DynamicMessage, pool: &Pool, at: &At<'_>) -> Result<Option<Vec<u8>>, Invalid> {
     let before = at.sink().errors();
-    let is_changed = Unwrapper { pool, binder: Binder::new(pool, None) }.unwrap(&mut message, at);
-    let (payloads, failed) = (Payloads::Check, &Failed::default());
+    let is_changed = unwrap(&mut message, pool, Origin::ControlPlane, at);
+    let (payloads, stage, failed) = (Payloads::Check, Stage::Runtime, &Failed::default());
     Checker { pool, payloads, stage, failed }.check(&message, at);
     match at.sink().errors() == before {
         true => Ok(is_changed.then(|| message.encode_to_vec())),
@@ -55,16 +67,14 @@ pub(crate) fn check_message(
 struct Unwrapper<'p> {
     pool: &'p Pool,
     binder: Binder<'p>,
+    origin: Origin,
+    unknown: Unknown,
 }
 
 impl Unwrapper<'_> {
     /// Whether anything was replaced in `message`.
     fn unwrap(&self, message: &mut DynamicMessage, at: &At<'_>) -> bool {
-        let unknown: Vec<String> = message.unknown_fields().map(|f| f.number().to_string()).collect();
-        if !unknown.is_empty() {
-            let name = message.descriptor().name().to_owned();
-            at.warning(code::UNKNOWN_FIELD, format!("unknown fields of {name}: {}", unknown.join(", ")));
-        }
+        self.report_unknown(message, at);
         if message.descriptor().full_name() == "google.protobuf.Any" {
             return self.unwrap_any(message, at);
         }
@@ -75,6 +85,25 @@ impl Unwrapper<'_> {
             }
         }
         is_changed
+    }
+
+    fn report_unknown(&self, message: &DynamicMessage, at: &At<'_>) {
+        let numbers: Vec<String> = message.unknown_fields().map(|field| field.number().to_string()).collect();
+        if numbers.is_empty() {
+            return;
+        }
+        let text = format!("unknown fields of {}: {}", message.descriptor().name(), numbers.join(", "));
+        match self.unknown {
+            Unknown::Reject => drop(at.error(code::UNKNOWN_FIELD, text)),
+            Unknown::Warn => {
+                at.warning(code::UNKNOWN_FIELD, text);
+                self.pool.counter.add(|counts| match self.origin {
+                    Origin::Bootstrap => counts.static_unknown_fields += 1,
+                    Origin::ControlPlane => counts.dynamic_unknown_fields += 1,
+                });
+            }
+            Unknown::Ignore => {}
+        }
     }
 
     fn unwrap_value(&self, value: &mut Value, at: &At<'_>) -> bool {
@@ -120,7 +149,7 @@ impl Unwrapper<'_> {
         let url = typed.get_field_by_name("type_url")?.as_str()?.to_owned();
         let descriptor = self.pool.message(type_name(&url))?;
         let node = node_of_struct(typed.get_field_by_name("value")?.as_message()?);
-        let payload = self.binder.payload(&descriptor, &node, at)?;
+        let payload = self.binder.message(&descriptor, &node, at, &[])?;
         Some((url, payload))
     }
 }

@@ -10,7 +10,7 @@ use prost_types::value::Kind;
 use prost_types::{Any, Struct, Value};
 
 use super::check_resource;
-use crate::{At, Diagnostics, Schema};
+use crate::{At, Diagnostics, Policy, Schema, Unknown};
 
 fn pack<M: Message + Name>(message: &M) -> Any {
     Any { type_url: M::type_url(), value: message.encode_to_vec() }
@@ -28,8 +28,12 @@ fn typed_struct(url: String, field: &str, kind: Kind) -> Any {
 
 /// The resource that is accepted, or the findings.
 fn check(resource: &Any) -> Result<Any, Vec<String>> {
+    check_with(Policy::default(), resource)
+}
+
+fn check_with(policy: Policy, resource: &Any) -> Result<Any, Vec<String>> {
     let found = Diagnostics::new();
-    let checked = check_resource(resource, &Schema::new(), &At::root(&found));
+    let checked = check_resource(resource, &Schema::with_policy(policy), &At::root(&found));
     checked.map_err(|_| found.sorted().iter().map(|d| format!("{}: {}", d.path, d.message)).collect())
 }
 
@@ -47,9 +51,11 @@ fn a_typed_struct_becomes_the_message_that_it_describes() {
 }
 
 #[test]
-fn what_a_typed_struct_describes_is_checked_strictly() {
-    let describe =
-        |field, kind| check(&pack(&cluster(Some(typed_struct(UpstreamTlsContext::type_url(), field, kind)))));
+fn what_a_typed_struct_describes_is_checked_as_if_it_were_a_text() {
+    let policy = Policy { dynamic_unknown: Unknown::Reject, ..Policy::default() };
+    let describe = |field, kind| {
+        check_with(policy, &pack(&cluster(Some(typed_struct(UpstreamTlsContext::type_url(), field, kind)))))
+    };
     assert_eq!(
         describe("snii", Kind::StringValue("x".to_owned())),
         Err(vec!["transport_socket.typed_config.snii: unknown field 'snii' in UpstreamTlsContext".to_owned()])
@@ -81,11 +87,28 @@ fn unknown_types_and_broken_bytes_are_errors() {
     assert_eq!(check(&broken).map_err(|found| found.len()), Err(1));
 }
 
+/// Verdicts and counts of Envoy 1.40 with `--reject-unknown-dynamic-fields`, without, and with
+/// `--ignore-unknown-dynamic-fields`.
 #[test]
-fn an_unknown_field_is_a_warning() {
+fn an_unknown_field_is_what_the_policy_says() {
     let mut resource = pack(&cluster(None));
     resource.value.extend([0xF8, 0xFF, 0x07, 1]); // field 16383, varint 1
-    let found = Diagnostics::new();
-    assert_eq!(check_resource(&resource, &Schema::new(), &At::root(&found)), Ok(resource));
-    assert_eq!(found.sorted()[0].message, "unknown fields of Cluster: 16383");
+    let described = typed_struct(UpstreamTlsContext::type_url(), "snii", Kind::StringValue("x".to_owned()));
+    let described = pack(&cluster(Some(described)));
+    let check = |resource: &Any, dynamic_unknown, is_accepted, messages: &[&str], counted| {
+        let schema = Schema::with_policy(Policy { dynamic_unknown, ..Policy::default() });
+        let found = Diagnostics::new();
+        assert_eq!(check_resource(resource, &schema, &At::root(&found)).is_ok(), is_accepted);
+        let texts: Vec<String> = found.sorted().into_iter().map(|d| d.message).collect();
+        assert_eq!(
+            (texts, schema.counts().dynamic_unknown_fields),
+            (messages.iter().map(|m| (*m).to_owned()).collect(), counted)
+        );
+    };
+    check(&resource, Unknown::Reject, false, &["unknown fields of Cluster: 16383"], 0);
+    check(&resource, Unknown::Warn, true, &["unknown fields of Cluster: 16383"], 1);
+    check(&resource, Unknown::Ignore, true, &[], 0);
+    check(&described, Unknown::Reject, false, &["unknown field 'snii' in UpstreamTlsContext"], 0);
+    check(&described, Unknown::Warn, true, &["unknown field 'snii' in UpstreamTlsContext is ignored"], 1);
+    check(&described, Unknown::Ignore, true, &[], 0);
 }

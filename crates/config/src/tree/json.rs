@@ -7,8 +7,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Path, Position, Span, code};
 use crate::tree::{Key, Kind, MAX_DEPTH, MapBuilder, Node, Scalar};
 
 /// Reads one value, which must be the whole text.
-pub(super) fn read<'t>(text: &'t str, sink: &Diagnostics) -> Option<Node<'t>> {
-    let start = Position { line: 1, column: 1 };
+pub(super) fn read<'t>(text: &'t str, before: u32, sink: &Diagnostics) -> Option<Node<'t>> {
+    let start = Position { line: before.saturating_add(1), column: 1 };
     let mut reader = Reader { rest: text, place: start, sink };
     let outcome = reader.value(0).and_then(|node| {
         reader.skip_space();

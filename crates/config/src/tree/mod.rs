@@ -49,14 +49,14 @@ pub(crate) struct Key<'t> {
     pub(crate) text: Cow<'t, str>,
 }
 
-/// Reads YAML. Problems go to `sink`; `None` if there is no tree.
-pub(crate) fn read_yaml<'t>(text: &'t str, sink: &Diagnostics) -> Option<Node<'t>> {
-    yaml::read(text, sink)
+/// Reads YAML that has `before` lines in front of it. Problems go to `sink`; `None` if there is no tree.
+pub(crate) fn read_yaml<'t>(text: &'t str, before: u32, sink: &Diagnostics) -> Option<Node<'t>> {
+    yaml::read(text, before, sink)
 }
 
-/// Reads JSON. Problems go to `sink`; `None` if there is no tree.
-pub(crate) fn read_json<'t>(text: &'t str, sink: &Diagnostics) -> Option<Node<'t>> {
-    json::read(text, sink)
+/// Reads JSON that has `before` lines in front of it. Problems go to `sink`; `None` if there is no tree.
+pub(crate) fn read_json<'t>(text: &'t str, before: u32, sink: &Diagnostics) -> Option<Node<'t>> {
+    json::read(text, before, sink)
 }
 
 impl<'t> Node<'t> {

@@ -11,14 +11,15 @@ use crate::tree::scalar::{is_null, resolve_plain};
 use crate::tree::{Key, Kind, MAX_DEPTH, MapBuilder, Node, Scalar};
 
 /// Reads the first document. Envoy never looks at what follows it, not even for errors.
-pub(super) fn read<'t>(text: &'t str, sink: &Diagnostics) -> Option<Node<'t>> {
+pub(super) fn read<'t>(text: &'t str, before: u32, sink: &Diagnostics) -> Option<Node<'t>> {
+    let convert = |span| convert(span, before);
     let mut reader = Reader { open: Vec::new(), anchors: HashMap::new(), root: None, sink };
     let mut events = Parser::new_from_str(text);
     while let Some(event) = events.next_event() {
         let step = match event {
             Ok((Event::DocumentEnd, _)) => break,
             Ok((event, span)) => reader.take(event, convert(span)),
-            Err(error) => Err(syntax_error(&error)),
+            Err(error) => Err(syntax_error(&error, before)),
         };
         if let Err(error) = step {
             sink.push(error);
@@ -198,8 +199,8 @@ fn has_tag(tag: Option<&Tag>, suffix: &str) -> bool {
     tag.is_some_and(|t| t.handle == "!" && t.suffix == suffix)
 }
 
-fn syntax_error(error: &ScanError) -> Diagnostic {
-    let place = position(error.marker());
+fn syntax_error(error: &ScanError, before: u32) -> Diagnostic {
+    let place = position(error.marker(), before);
     self::error(Span::at(place), error.info())
 }
 
@@ -207,13 +208,13 @@ fn error(span: Span, message: &str) -> Diagnostic {
     Diagnostic::error(code::SYNTAX, Path::root(), message).with_span(span)
 }
 
-fn convert(span: saphyr_parser::Span) -> Span {
-    let (start, end) = (position(&span.start), position(&span.end));
+fn convert(span: saphyr_parser::Span, before: u32) -> Span {
+    let (start, end) = (position(&span.start, before), position(&span.end, before));
     Span { start, end }
 }
 
-fn position(marker: &saphyr_parser::Marker) -> Position {
+fn position(marker: &saphyr_parser::Marker, before: u32) -> Position {
     let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    let (line, column) = (number(marker.line()), number(marker.col()).saturating_add(1));
+    let (line, column) = (number(marker.line()).saturating_add(before), number(marker.col()).saturating_add(1));
     Position { line, column }
 }

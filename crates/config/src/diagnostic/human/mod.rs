@@ -55,11 +55,12 @@ fn write_one(out: &mut String, diagnostic: &Diagnostic, source: &Source) {
 
 /// Writes the arrow, the source line and the caret; returns the width of the line number.
 fn write_place(out: &mut String, span: Span, source: &Source) -> usize {
-    let Position { line: number, column } = span.start;
+    let Position { line: row, column } = span.start;
+    let (name, number) = source.place(row);
     let margin = number.to_string().len().max(2);
-    let arrow = format_args!("{:margin$}--> {}:{number}:{column}", "", source.name());
+    let arrow = format_args!("{:margin$}--> {name}:{number}:{column}", "");
     line(out, arrow);
-    let Some(text) = source.line(number) else {
+    let Some(text) = source.line(row) else {
         return margin;
     };
     let (excerpt, before, width) = excerpt(text, span, WIDTH - margin - 3);
