@@ -11,6 +11,7 @@ pub mod diagnostic;
 mod load;
 mod locator;
 mod policy;
+mod registered;
 mod resource;
 mod rules;
 pub mod scalar;

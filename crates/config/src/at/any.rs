@@ -6,6 +6,7 @@ use prost_types::Any;
 
 use crate::at::{At, Invalid};
 use crate::diagnostic::code;
+use crate::registered::{Registered, registered};
 use crate::suggest;
 
 /// A typed configuration whose type is not looked at yet.
@@ -25,14 +26,6 @@ pub struct Extension {
     /// Its configuration.
     pub config: AnyConfig,
 }
-
-/// Where Envoy has the extensions of a kind.
-const PACKAGES: &[(&str, &str)] = &[
-    ("HTTP filter", "envoy.extensions.filters.http."),
-    ("access logger", "envoy.extensions.access_loggers."),
-    ("network filter", "envoy.extensions.filters.network."),
-    ("request id extension", "envoy.extensions.request_id."),
-];
 
 impl At<'_> {
     /// Unpacks the typed configuration here, which can only be an `M`.
@@ -89,12 +82,14 @@ impl AnyConfig {
     /// names that there are.
     pub fn unknown<'k>(&self, at: &At<'_>, kind: &str, known: impl Iterator<Item = &'k str>) -> Invalid {
         let name = self.type_name();
-        let mut packages = PACKAGES.iter().filter(|(of, _)| *of == kind);
-        if packages.any(|(_, package)| name.starts_with(package)) {
-            return at.not_implemented(&format!("the {kind} '{name}'"));
-        }
+        let help = match registered(kind, name) {
+            Registered::Here => return at.not_implemented(&format!("the {kind} '{name}'")),
+            Registered::Elsewhere(category) => Some(format!("it is an extension of the category {category}")),
+            Registered::Nowhere => {
+                suggest::closest(name, known).map(|known| format!("did you mean type.googleapis.com/{known}?"))
+            }
+        };
         let message = format!("there is no {kind} of type '{name}'");
-        let help = suggest::closest(name, known).map(|k| format!("did you mean type.googleapis.com/{k}?"));
         let error = crate::Diagnostic::error(code::UNKNOWN_TYPE, at.to_path(), message);
         at.report(error.with_help(help))
     }
