@@ -14,6 +14,7 @@ pub struct ResponseCodes {
     completed: OnceCell<Local<Counter>>,
     classes: LocalNumbered,
     codes: LocalNumbered,
+    unknown: OnceCell<Local<Counter>>,
     time: OnceCell<Local<Histogram>>,
 }
 
@@ -25,18 +26,21 @@ impl ResponseCodes {
             completed: OnceCell::new(),
             classes: Numbered::new(scope, "upstream_rq_", "xx").local(worker),
             codes: Numbered::new(scope, "upstream_rq_", "").local(worker),
+            unknown: OnceCell::new(),
             time: OnceCell::new(),
         }
     }
 
-    /// A response with `status`: `upstream_rq_completed`, `upstream_rq_<n>xx` and `upstream_rq_<status>`.
+    /// A response with `status`: `upstream_rq_completed`, `upstream_rq_<n>xx` and `upstream_rq_<status>`; `upstream_rq_unknown`
+    /// where it is no status from 100 to 599.
     pub fn count(&self, status: u16) {
         self.completed.get_or_init(|| self.names.counter("upstream_rq_completed")).inc();
-        // Envoy knows no class beyond 5xx.
         if (100..600).contains(&status) {
             self.classes.inc(status / 100);
+            self.codes.inc(status);
+        } else {
+            self.unknown.get_or_init(|| self.names.counter("upstream_rq_unknown")).inc();
         }
-        self.codes.inc(status);
     }
 
     /// A response that took `ms` from the end of the request: `upstream_rq_time`.
@@ -158,7 +162,8 @@ mod tests {
             ("upstream_rq_completed", Some(4)),
             ("upstream_rq_2xx", Some(2)),
             ("upstream_rq_404", Some(1)),
-            ("upstream_rq_600", Some(1)),
+            ("upstream_rq_unknown", Some(1)),
+            ("upstream_rq_600", None),
             ("upstream_rq_6xx", None),
             ("external.upstream_rq_200", Some(2)),
             ("external.upstream_rq_4xx", Some(1)),

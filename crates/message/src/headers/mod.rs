@@ -137,14 +137,14 @@ impl Headers {
         entries.iter().filter(|entry| entry.is_live()).filter_map(move |entry| list.map(|list| list.header(entry)))
     }
 
-    /// The `:status` as a number.
+    /// The `:status` as a number. HTTP/1 upstreams may send more than three digits, which Envoy passes on.
     #[inline]
     pub fn status(&self) -> Option<u16> {
         match self.get(HeaderId::STATUS)? {
             &[a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
                 Some(u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'))
             }
-            _ => None,
+            long => long_status(long),
         }
     }
 
@@ -270,6 +270,17 @@ fn decimal(mut value: u64, digits: &mut [u8; 20]) -> &[u8] {
         if value == 0 {
             return &digits[at..];
         }
+    }
+}
+
+/// A status beyond three digits, as far as Envoy can hold it.
+#[cold]
+fn long_status(text: &[u8]) -> Option<u16> {
+    match text {
+        [b'1'..=b'9', _, _, _, ..] if text.iter().all(u8::is_ascii_digit) => {
+            std::str::from_utf8(text).ok()?.parse().ok()
+        }
+        _ => None,
     }
 }
 

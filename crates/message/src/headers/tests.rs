@@ -59,8 +59,18 @@ fn growing_one_value_compacts_the_store() {
 }
 
 #[test]
-fn status_is_three_digits() {
-    for (text, expected) in [("200", Some(200)), ("099", Some(99)), ("20", None), ("2000", None), ("20x", None)] {
+fn status_has_three_digits_or_more() {
+    for (text, expected) in [
+        ("200", Some(200)),
+        ("099", Some(99)),
+        ("20", None),
+        ("20x", None),
+        ("1000", Some(1000)),
+        ("65535", Some(65535)),
+        ("65536", None),
+        ("+200", None),
+        ("00200", None),
+    ] {
         let mut headers = Headers::new();
         headers.push(HeaderId::STATUS, text.as_bytes());
         assert_eq!(headers.status(), expected, "{text}");

@@ -165,7 +165,7 @@ pub(crate) struct StatusLine<'a> {
     pub(crate) text: &'a [u8],
     /// Where that begins.
     pub(crate) text_at: usize,
-    /// 100 to 999.
+    /// From 100.
     pub(crate) status: u16,
 }
 
@@ -182,13 +182,10 @@ impl<'a> StatusLine<'a> {
         let rest = skip_blanks(rest);
         let text_at = line.len() - rest.len();
         let (text, _reason) = split_at_blank(rest);
-        // Envoy takes a plus sign, leading zeros, and numbers beyond three digits; we give up on the last, since no
-        // layer above can do anything with them.
-        let status = decimal(text.strip_prefix(b"+").unwrap_or(text)).unwrap_or(0);
-        match (Version::parse(version)?, u16::try_from(status)) {
-            (version @ (Version::Current | Version::Other), Ok(status @ 100..=999)) => {
-                Ok(Self { version, text, text_at, status })
-            }
+        // Envoy takes a plus sign, leading zeros, and numbers beyond three digits, of which the lower 16 bits count.
+        let status = decimal(text.strip_prefix(b"+").unwrap_or(text)).unwrap_or(0) as u16;
+        match (Version::parse(version)?, status) {
+            (version @ (Version::Current | Version::Other), 100..) => Ok(Self { version, text, text_at, status }),
             _ => Err(Fault::Syntax),
         }
     }
@@ -206,6 +203,31 @@ impl<'a> StatusLine<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statuses_are_the_lower_16_bits_of_a_number() {
+        for (text, expected) in [
+            ("200", Some(200)),
+            ("999", Some(999)),
+            ("1000", Some(1000)),
+            ("65535", Some(65535)),
+            ("65536", None),
+            ("65736", Some(200)),
+            ("99999", Some(34463)),
+            ("4294967496", Some(200)),
+            ("18446744073709551816", None),
+            ("+200", Some(200)),
+            ("000200", Some(200)),
+            ("099", None),
+            ("20", None),
+            ("200a", None),
+            ("-200", None),
+        ] {
+            let line = format!("HTTP/1.1 {text} Odd\r");
+            let found = StatusLine::parse(line.as_bytes()).ok().map(|line| line.status);
+            assert_eq!(found, expected, "{text}");
+        }
+    }
 
     #[test]
     fn targets_are_paths_or_urls() {
