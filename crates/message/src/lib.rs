@@ -10,5 +10,7 @@ mod tick;
 
 pub use block::{Chunk, READ_BLOCK_BYTES, ReadBlock, live_blocks};
 pub use buffer::{Buffer, MAX_IO_SLICES};
-pub use headers::{BLOCK_PADDING, BlockHeaders, Header, HeaderId, HeaderMapKind, HeaderSet, Headers, Line, Piece};
+pub use headers::{
+    BLOCK_PADDING, BlockHeaders, Header, HeaderId, HeaderMapKind, HeaderSet, Headers, Line, OtherNames, Piece, Spelling,
+};
 pub use tick::Tick;

@@ -1,6 +1,6 @@
 //! From [`Headers`] to the bytes of a head, and which body framing follows from it.
 
-use nuncio_message::{HeaderId, Headers, Piece};
+use nuncio_message::{HeaderId, Headers, OtherNames, Piece, Spelling};
 
 use super::options::{NameCase, Options};
 use super::parse::{RequestKind, is_upgrade};
@@ -38,10 +38,10 @@ pub(super) fn response(
     let has_length = headers.has(HeaderId::CONTENT_LENGTH);
     let (framing, line) = response_framing(headers, status, has_length, request, protocol, end_stream);
     out.put_with(bound(headers), |space| {
-        let mut writer = Writer { space, at: 0, case: options.name_case };
+        let mut writer = Writer { space, at: 0, names: Names::of(headers, options) };
         writer.status_line(protocol, headers, status);
         writer.fields(headers);
-        writer.put(line.text(options.name_case));
+        writer.framing(line);
         writer.put(b"\r\n");
         writer.at
     });
@@ -51,7 +51,7 @@ pub(super) fn response(
 /// Writes a response with a 1xx status, which has no body and no framing headers.
 pub(super) fn informational(out: &mut Outbox, headers: &Headers, protocol: Protocol, options: &Options) {
     out.put_with(bound(headers), |space| {
-        let mut writer = Writer { space, at: 0, case: options.name_case };
+        let mut writer = Writer { space, at: 0, names: Names::of(headers, options) };
         writer.status_line(protocol, headers, headers.status().unwrap_or(100));
         writer.fields(headers);
         writer.put(b"\r\n");
@@ -65,18 +65,6 @@ enum FramingLine {
     None,
     LengthZero,
     Chunked,
-}
-
-impl FramingLine {
-    fn text(self, case: NameCase) -> &'static [u8] {
-        match (self, case) {
-            (Self::None, _) => b"",
-            (Self::LengthZero, NameCase::Lower) => b"content-length: 0\r\n",
-            (Self::LengthZero, NameCase::ProperWords) => b"Content-Length: 0\r\n",
-            (Self::Chunked, NameCase::Lower) => b"transfer-encoding: chunked\r\n",
-            (Self::Chunked, NameCase::ProperWords) => b"Transfer-Encoding: chunked\r\n",
-        }
-    }
 }
 
 fn response_framing(
@@ -124,10 +112,10 @@ pub(super) fn request(
         (Framing::Raw, FramingLine::LengthZero)
     };
     out.put_with(bound(headers), |space| {
-        let mut writer = Writer { space, at: 0, case: options.name_case };
+        let mut writer = Writer { space, at: 0, names: Names::of(headers, options) };
         writer.request_line(method, headers, kind, options);
         writer.fields(headers);
-        writer.put(line.text(options.name_case));
+        writer.framing(line);
         writer.put(b"\r\n");
         writer.at
     });
@@ -142,7 +130,7 @@ fn is_without_length(method: &[u8]) -> bool {
 /// Writes the trailers and the empty line behind the last chunk. Envoy formats the names of headers only.
 pub(super) fn trailers(out: &mut Outbox, trailers: &Headers) {
     out.put_with(bound(trailers), |space| {
-        let mut writer = Writer { space, at: 0, case: NameCase::Lower };
+        let mut writer = Writer { space, at: 0, names: Names::Lower };
         for trailer in trailers.iter() {
             writer.field(trailer.name, trailer.value);
         }
@@ -152,14 +140,49 @@ pub(super) fn trailers(out: &mut Outbox, trailers: &Headers) {
 }
 
 fn bound(headers: &Headers) -> usize {
-    headers.byte_size() + headers.len() * LINE_EXTRA + HEAD_EXTRA
+    let reason = headers.spelling().map_or(0, |spelling| spelling.reason().len());
+    headers.byte_size() + headers.len() * LINE_EXTRA + HEAD_EXTRA + reason
 }
 
 /// Writes into space that is known to be large enough.
 struct Writer<'a> {
     space: &'a mut [u8],
     at: usize,
-    case: NameCase,
+    names: Names<'a>,
+}
+
+/// How the names of a message are written.
+#[derive(Clone, Copy)]
+enum Names<'a> {
+    Lower,
+    ProperWords,
+    Received(&'a Spelling),
+}
+
+impl<'a> Names<'a> {
+    /// What a message has kept goes before the options of the connection, as in Envoy.
+    fn of(headers: &'a Headers, options: &Options) -> Self {
+        match (headers.spelling(), options.name_case) {
+            (Some(spelling), _) => Self::Received(spelling),
+            (None, NameCase::ProperWords) => Self::ProperWords,
+            (None, NameCase::Lower) => Self::Lower,
+        }
+    }
+
+    fn write(self, name: &[u8], place: &mut [u8]) {
+        let (spelled, is_capitalized) = match self {
+            Self::Lower => (name, false),
+            Self::ProperWords => (name, true),
+            Self::Received(spelling) => match spelling.of(name) {
+                Some(spelled) => (spelled, false),
+                None => (name, spelling.others() == OtherNames::ProperWords),
+            },
+        };
+        place.copy_from_slice(spelled);
+        if is_capitalized {
+            capitalize_words(place);
+        }
+    }
 }
 
 impl Writer<'_> {
@@ -169,15 +192,16 @@ impl Writer<'_> {
     }
 
     fn status_line(&mut self, protocol: Protocol, headers: &Headers, status: u16) {
+        let spelled = headers.spelling().map_or(&[][..], Spelling::reason);
         let is_plain_ok = status == 200 && protocol != Protocol::Http10;
-        if is_plain_ok {
+        if is_plain_ok && spelled.is_empty() {
             self.put(b"HTTP/1.1 200 OK\r\n");
             return;
         }
         self.put(if protocol == Protocol::Http10 { b"HTTP/1.0 " } else { b"HTTP/1.1 " });
         self.put(headers.get(HeaderId::STATUS).unwrap_or(b"500"));
         self.put(b" ");
-        self.put(reason(status).as_bytes());
+        self.put(if spelled.is_empty() { reason(status).as_bytes() } else { spelled });
         self.put(b"\r\n");
     }
 
@@ -204,7 +228,7 @@ impl Writer<'_> {
     /// All headers but pseudo headers and transfer-encoding: the framing is the codec's alone.
     fn fields(&mut self, headers: &Headers) {
         let is_skipped = |id: HeaderId| id.is_pseudo() || id == HeaderId::TRANSFER_ENCODING;
-        if self.case == NameCase::ProperWords {
+        if !matches!(self.names, Names::Lower) {
             for header in headers.iter().filter(|header| !is_skipped(header.id)) {
                 self.field(header.name, header.value);
             }
@@ -218,14 +242,19 @@ impl Writer<'_> {
         }
     }
 
+    fn framing(&mut self, line: FramingLine) {
+        match line {
+            FramingLine::None => {}
+            FramingLine::LengthZero => self.field(b"content-length", b"0"),
+            FramingLine::Chunked => self.field(b"transfer-encoding", b"chunked"),
+        }
+    }
+
     fn field(&mut self, name: &[u8], value: &[u8]) {
         let len = name.len() + value.len() + LINE_EXTRA;
         let line = &mut self.space[self.at..][..len];
         let (name_part, rest) = line.split_at_mut(name.len());
-        name_part.copy_from_slice(name);
-        if self.case == NameCase::ProperWords {
-            capitalize_words(name_part);
-        }
+        self.names.write(name, name_part);
         rest[..2].copy_from_slice(b": ");
         rest[2..][..value.len()].copy_from_slice(value);
         rest[value.len() + 2..].copy_from_slice(b"\r\n");

@@ -21,7 +21,7 @@ use std::rc::Rc;
 
 use nuncio_message::{Chunk, Tick};
 
-pub use options::{IgnoredUpgrades, NameCase, Options, Tally, Underscores};
+pub use options::{IgnoredUpgrades, KeepSpelling, NameCase, Options, Tally, Underscores};
 
 use crate::{ConnectionError, ErrorCode, Outbox, Protocol, Role, StreamId};
 use parse::{Fault, Place, RequestKind};

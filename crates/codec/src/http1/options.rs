@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use nuncio_message::OtherNames;
+
 /// Settings of one side's connections: the wire-visible part of `envoy.config.core.v3.Http1ProtocolOptions` and
 /// `HttpProtocolOptions`. Shared by all connections of a listener or cluster.
 #[derive(Clone, Debug)]
@@ -27,8 +29,12 @@ pub struct Options {
     pub allow_custom_methods: bool,
     /// `send_fully_qualified_url`: send requests with an absolute target.
     pub send_fully_qualified_url: bool,
-    /// `header_key_format`: how names are written.
+    /// `header_key_format`: how the names of messages are written that come without their [`Spelling`].
+    ///
+    /// [`Spelling`]: nuncio_message::Spelling
     pub name_case: NameCase,
+    /// `header_key_format.stateful_formatter` (`preserve_case`): whether received heads keep their spelling.
+    pub spelling: Option<KeepSpelling>,
     /// `headers_with_underscores_action`, for received requests.
     pub underscores: Underscores,
     /// `ignore_http_11_upgrade`
@@ -50,14 +56,24 @@ impl Default for Options {
             allow_custom_methods: false,
             send_fully_qualified_url: false,
             name_case: NameCase::Lower,
+            spelling: None,
             underscores: Underscores::Allow,
             ignored_upgrades: IgnoredUpgrades::default(),
         }
     }
 }
 
-/// How header names are written. (Envoy's stateful `preserve_case` needs the received spelling, which
-/// [`nuncio_message::Headers`] does not keep: the owner has to refuse it.)
+/// What is kept of received heads for other HTTP/1 connections:
+/// `envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeepSpelling {
+    /// `formatter_type_on_envoy_headers`
+    pub others: OtherNames,
+    /// `forward_reason_phrase`
+    pub keeps_reason: bool,
+}
+
+/// How header names are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NameCase {
     /// All lower case, the default.

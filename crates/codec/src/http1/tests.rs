@@ -386,3 +386,29 @@ fn underscores_are_counted() {
         assert_eq!(*codec.tally(), expected, "{underscores:?}");
     }
 }
+
+/// As Envoy answers with `preserve_case`, `forward_reason_phrase` and `PROPER_CASE` for the names that it adds.
+#[test]
+fn kept_spelling_goes_before_the_options_of_the_connection_that_is_written_to() {
+    let kept = KeepSpelling { others: nuncio_message::OtherNames::ProperWords, keeps_reason: true };
+    let options = Rc::new(Options { spelling: Some(kept), ..Options::default() });
+    let mut server = Codec::new(Role::Server, Rc::clone(&options), Tick(0));
+    let received =
+        feed(&mut server, "GET / HTTP/1.1\r\nHOST: a\r\nX-oNe: 1\r\nx-ONE: 2\r\nTransfer-ENCODING: chunked\r\n\r\n");
+    let [Event::Head { headers: request, .. }] = &received[..] else { panic!("{}", told(&received)) };
+    let mut request = request.clone();
+    request.push_name(b"x-request-id", b"i");
+    let mut client = Codec::new(Role::Client, options, Tick(0));
+    client.open();
+    client.send_head(1, &request, false);
+    let sent =
+        "GET / HTTP/1.1\r\nHOST: a\r\nX-oNe: 1\r\nX-oNe: 2\r\nX-Request-Id: i\r\nTransfer-ENCODING: chunked\r\n\r\n";
+    assert_eq!(written(&mut client), sent);
+    let received =
+        feed(&mut client, "HTTP/1.1 200 Fine  By Me \r\nX-A:  b\r\n  X-Fold: c\r\nCONTENT-length: 0\r\n\r\n");
+    let [Event::Head { headers: response, .. }] = &received[..] else { panic!("{}", told(&received)) };
+    let mut plain = codec(Role::Server);
+    feed(&mut plain, "GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    plain.send_head(1, response, true);
+    assert_eq!(written(&mut plain), "HTTP/1.1 200 Fine  By Me\r\nX-A: b  X-Fold: c\r\nCONTENT-length: 0\r\n\r\n");
+}

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use nuncio_codec::{http1, http2};
 use nuncio_config::diagnostic::code;
-use nuncio_config::{At, Invalid, scalar};
+use nuncio_config::{At, Extension, Invalid, scalar};
+use nuncio_message::OtherNames;
 use nuncio_proto::envoy::config::core::v3 as core;
+use nuncio_proto::envoy::extensions::http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig;
+use nuncio_proto::envoy::extensions::http::header_formatters::preserve_case::v3::preserve_case_formatter_config::FormatterTypeOnEnvoyHeaders;
+use prost::Name;
 
 /// Envoy's `max_request_headers_kb`.
 const DEFAULT_HEAD_KB: u32 = 60;
@@ -112,45 +116,76 @@ pub(crate) fn codec_options_http1(
     } = proto;
     let default = http1::Options::default();
     let mut f = at.fields();
-    let lower = http1::NameCase::Lower;
-    let name_case = f.optional_or("header_key_format", header_key_format, lower, parse_name_case);
+    let lower = NameFormat { sent: http1::NameCase::Lower, kept: None };
+    let names = f.optional_or("header_key_format", header_key_format, lower, NameFormat::parse);
     let kept_open = only_true(override_stream_error_on_invalid_http_message);
     f.unsupported("override_stream_error_on_invalid_http_message", kept_open);
     f.without_effect("use_balsa_parser", use_balsa_parser, "there is one HTTP/1 parser");
     f.unsupported("ignore_http_11_upgrade", ignore_http_11_upgrade);
-    f.finish(|| http1::Options {
-        max_head_bytes: common.max_head_bytes() as usize,
-        max_headers: common.max_headers as usize,
-        accept_http_10,
-        default_host_for_http_10,
-        allow_absolute_url: allow_absolute_url.unwrap_or(default.allow_absolute_url),
-        enable_trailers,
-        allow_chunked_length,
-        allow_custom_methods,
-        send_fully_qualified_url,
-        name_case: name_case.take(),
-        underscores: match common.underscores {
-            Action::Allow => http1::Underscores::Allow,
-            Action::RejectRequest => http1::Underscores::Reject,
-            Action::DropHeader => http1::Underscores::Drop,
-        },
-        ..default
+    f.finish(|| {
+        let NameFormat { sent, kept } = names.take();
+        http1::Options {
+            max_head_bytes: common.max_head_bytes() as usize,
+            max_headers: common.max_headers as usize,
+            accept_http_10,
+            default_host_for_http_10,
+            allow_absolute_url: allow_absolute_url.unwrap_or(default.allow_absolute_url),
+            enable_trailers,
+            allow_chunked_length,
+            allow_custom_methods,
+            send_fully_qualified_url,
+            name_case: sent,
+            spelling: kept,
+            underscores: match common.underscores {
+                Action::Allow => http1::Underscores::Allow,
+                Action::RejectRequest => http1::Underscores::Reject,
+                Action::DropHeader => http1::Underscores::Drop,
+            },
+            ..default
+        }
     })
 }
 
-fn parse_name_case(
-    proto: core::http1_protocol_options::HeaderKeyFormat,
-    at: &At<'_>,
-) -> Result<http1::NameCase, Invalid> {
-    use core::http1_protocol_options::header_key_format::{HeaderFormat, ProperCaseWords};
-    let core::http1_protocol_options::HeaderKeyFormat { header_format } = proto;
-    match header_format {
-        Some(HeaderFormat::ProperCaseWords(ProperCaseWords {})) => Ok(http1::NameCase::ProperWords),
-        Some(HeaderFormat::StatefulFormatter(_)) => {
-            Err(at.field("stateful_formatter").not_implemented("'stateful_formatter'"))
+/// `envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat`
+struct NameFormat {
+    sent: http1::NameCase,
+    kept: Option<http1::KeepSpelling>,
+}
+
+impl NameFormat {
+    fn parse(proto: core::http1_protocol_options::HeaderKeyFormat, at: &At<'_>) -> Result<Self, Invalid> {
+        use core::http1_protocol_options::header_key_format::{HeaderFormat, ProperCaseWords};
+        let core::http1_protocol_options::HeaderKeyFormat { header_format } = proto;
+        match header_format {
+            Some(HeaderFormat::ProperCaseWords(ProperCaseWords {})) => {
+                Ok(Self { sent: http1::NameCase::ProperWords, kept: None })
+            }
+            Some(HeaderFormat::StatefulFormatter(formatter)) => {
+                let kept = parse_stateful_formatter(formatter, &at.field("stateful_formatter"))?;
+                Ok(Self { sent: http1::NameCase::Lower, kept: Some(kept) })
+            }
+            None => Err(at.error(code::REQUIRED, "one of 'proper_case_words' and 'stateful_formatter' must be set")),
         }
-        None => Err(at.error(code::REQUIRED, "one of 'proper_case_words' and 'stateful_formatter' must be set")),
     }
+}
+
+fn parse_stateful_formatter(proto: core::TypedExtensionConfig, at: &At<'_>) -> Result<http1::KeepSpelling, Invalid> {
+    let Extension { name: _, config } = Extension::parse(proto, at)?;
+    let at = at.field("typed_config");
+    let known = PreserveCaseFormatterConfig::full_name();
+    if config.type_name() != known {
+        return Err(config.unknown(&at, "header formatter", std::iter::once(known.as_str())));
+    }
+    let PreserveCaseFormatterConfig { forward_reason_phrase, formatter_type_on_envoy_headers } = config.decode(&at)?;
+    let mut f = at.fields();
+    let others = f.value("formatter_type_on_envoy_headers", formatter_type_on_envoy_headers, scalar::enumeration);
+    f.finish(|| http1::KeepSpelling {
+        others: match others.take() {
+            FormatterTypeOnEnvoyHeaders::Default => OtherNames::Lower,
+            FormatterTypeOnEnvoyHeaders::ProperCase => OtherNames::ProperWords,
+        },
+        keeps_reason: forward_reason_phrase,
+    })
 }
 
 /// Parses `envoy.config.core.v3.Http2ProtocolOptions` of a listener or cluster.

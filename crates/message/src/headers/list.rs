@@ -8,7 +8,7 @@
 //! 4. A whole line (`Form::Line`) stands in the store as HTTP/1 writes it: name in lower case, `: `, value, CRLF.
 
 use super::known::HOT;
-use super::{Header, HeaderId};
+use super::{Header, HeaderId, Spelling};
 
 /// Below this much garbage compaction is not worth it.
 const COMPACT_FLOOR_BYTES: u32 = 1024;
@@ -27,6 +27,7 @@ pub(super) struct List {
     dead_bytes: u32,
     /// Where a block ends that is still being read; nothing moves until it is.
     block_end: u32,
+    pub(super) spelling: Option<Box<Spelling>>,
 }
 
 /// A range of the store.
@@ -91,6 +92,7 @@ impl List {
         self.present = [0; 2];
         self.hot = [0; HOT_PLACES];
         (self.live, self.live_bytes, self.dead_bytes, self.block_end) = (0, 0, 0, 0);
+        self.spelling = None;
     }
 
     pub(super) fn copy_from(&mut self, other: &Self) {
@@ -98,6 +100,7 @@ impl List {
         self.entries.extend_from_slice(&other.entries);
         (self.present, self.hot) = (other.present, other.hot);
         (self.live, self.live_bytes, self.dead_bytes) = (other.live, other.live_bytes, other.dead_bytes);
+        self.spelling.clone_from(&other.spelling);
     }
 
     #[inline]

@@ -5,6 +5,7 @@ mod known;
 mod list;
 mod set;
 mod spare;
+mod spelling;
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ pub use block::{BLOCK_PADDING, BlockHeaders, Line, Piece};
 pub use known::{HeaderId, HeaderMapKind};
 use list::{Entry, Form, List};
 pub use set::HeaderSet;
+pub use spelling::{OtherNames, Spelling};
 
 /// The headers (pseudo headers included) or trailers of one message, in order.
 ///

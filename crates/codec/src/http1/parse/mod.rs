@@ -9,14 +9,14 @@ mod start_line;
 mod target;
 
 use memchr::memchr;
-use nuncio_message::{BlockHeaders, HeaderId, HeaderMapKind, Headers};
+use nuncio_message::{BlockHeaders, HeaderId, HeaderMapKind, Headers, Spelling};
 
 pub(super) use bytes::has_list_token;
 pub(super) use fault::Fault;
 pub(super) use fields::block_end;
 pub(super) use recall::Place;
 
-use super::options::{Options, Underscores};
+use super::options::{KeepSpelling, Options, Underscores};
 use crate::Protocol;
 use bytes::{has_forbidden, is_authority, trim};
 use fields::{Block, Seen, read_fields};
@@ -121,6 +121,9 @@ pub(super) fn request(bytes: &[u8], place: Place, options: &Options) -> Result<O
     headers.end_block(consumed);
     let framing = request_framing(&mut headers, &seen, options)?;
     let has_url_host = place_target(&mut headers, line, options)?;
+    if let Some(kept) = options.spelling {
+        headers.keep_spelling(spelling(&bytes[line_end + 1..consumed], kept));
+    }
     let protocol = match line.version {
         Version::Current => Protocol::Http11,
         Version::Missing | Version::Other if options.accept_http_10 => Protocol::Http10,
@@ -159,6 +162,20 @@ fn read_lines(
     };
     recall.finish(lines, block);
     read
+}
+
+/// The names in the header lines of a head that has no fault.
+fn spelling(lines: &[u8], kept: KeepSpelling) -> Spelling {
+    let mut spelling = Spelling::new(kept.others);
+    for line in lines.split(|&byte| byte == b'\n') {
+        // What begins with a blank continues the value before.
+        if let Some(colon) = memchr(b':', line)
+            && !matches!(line[0], b' ' | b'\t')
+        {
+            spelling.note(&line[..colon]);
+        }
+    }
+    spelling
 }
 
 /// How much of the input to copy before its head is read: not much more than the head, of which nearly all end here.
@@ -331,6 +348,13 @@ pub(super) fn response(
     let mut headers = headers.finish();
     let Some(consumed) = settle(bytes, &bytes[..line_end], read, &seen, options)? else { return Ok(None) };
     headers.end_block(consumed);
+    if let Some(kept) = options.spelling {
+        let mut spelling = spelling(&bytes[line_end + 1..consumed], kept);
+        if kept.keeps_reason {
+            spelling.note_reason(line.reason.trim_ascii());
+        }
+        headers.keep_spelling(spelling);
+    }
     let framing = response_framing(&mut headers, &seen, line.status, kind, options)?;
     let protocol = if line.version == Version::Current { Protocol::Http11 } else { Protocol::Http10 };
     Ok(Some(Head { headers, protocol, framing, consumed, dropped: 0 }))

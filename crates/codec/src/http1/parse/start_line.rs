@@ -167,6 +167,8 @@ pub(crate) struct StatusLine<'a> {
     pub(crate) text_at: usize,
     /// From 100.
     pub(crate) status: u16,
+    /// With the blanks around it.
+    pub(crate) reason: &'a [u8],
 }
 
 impl<'a> StatusLine<'a> {
@@ -181,11 +183,13 @@ impl<'a> StatusLine<'a> {
         let (version, rest) = split_at_blank(line);
         let rest = skip_blanks(rest);
         let text_at = line.len() - rest.len();
-        let (text, _reason) = split_at_blank(rest);
+        let (text, reason) = split_at_blank(rest);
         // Envoy takes a plus sign, leading zeros, and numbers beyond three digits, of which the lower 16 bits count.
         let status = decimal(text.strip_prefix(b"+").unwrap_or(text)).unwrap_or(0) as u16;
         match (Version::parse(version)?, status) {
-            (version @ (Version::Current | Version::Other), 100..) => Ok(Self { version, text, text_at, status }),
+            (version @ (Version::Current | Version::Other), 100..) => {
+                Ok(Self { version, text, text_at, status, reason })
+            }
             _ => Err(Fault::Syntax),
         }
     }
@@ -194,9 +198,9 @@ impl<'a> StatusLine<'a> {
     #[inline(always)]
     fn plain(line: &'a [u8]) -> Option<Self> {
         let rest = line.strip_prefix(b"HTTP/1.1 ")?;
-        let &[a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b' ', ..] = rest else { return None };
+        let &[a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b' ', ref reason @ ..] = rest else { return None };
         let status = u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0');
-        Some(Self { version: Version::Current, text: &rest[..3], text_at: line.len() - rest.len(), status })
+        Some(Self { version: Version::Current, text: &rest[..3], text_at: line.len() - rest.len(), status, reason })
     }
 }
 
