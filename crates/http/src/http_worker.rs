@@ -192,7 +192,7 @@ impl HttpWorker {
 
     /// Puts a stream back that has handled an event, or ends it.
     pub(crate) fn settle(self: &Rc<Self>, key: StreamKey, mut stream: Box<Stream>) {
-        if stream.is_over() {
+        if stream.core.is_over() {
             if catch_unwind(AssertUnwindSafe(|| stream.complete())).is_err() {
                 self.note_panic();
             }
@@ -200,7 +200,7 @@ impl HttpWorker {
             self.streams.retire(key, stream);
             return;
         }
-        let deadline = stream.next_deadline();
+        let deadline = stream.core.next_deadline();
         self.streams.put(key, stream);
         if deadline != Tick::NEVER {
             let class = self.classes().streams;

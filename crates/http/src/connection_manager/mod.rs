@@ -3,6 +3,10 @@
 //! Before: the listener accepted the connection and chose this filter. Next: `driver.rs`, one connection; `stream.rs`,
 //! one request. Beside them: `sanitize.rs` (request heads), `respond.rs` (response heads), `timeouts.rs`.
 
+mod abandon;
+mod answer;
+mod body_end;
+mod carry_out;
 mod client_address;
 mod codec_options;
 mod config;
@@ -10,6 +14,7 @@ mod connection;
 mod core;
 mod drain;
 mod driver;
+mod event;
 mod flow;
 mod host_rules;
 mod internal;
@@ -28,7 +33,8 @@ pub use config::{CodecType, ConnectionManager, LocalInfo, ParseContext, ServerHe
 pub(crate) use connection::{Connection, Phase, Same, Side};
 pub(crate) use core::{Core, Source, Stage};
 pub(crate) use driver::{Downstream, run};
+pub(crate) use event::{Event, Frame};
 pub use manager::{ListenerInfo, Manager};
 pub use stats::RouterStats;
-pub(crate) use stream::{Event, Frame, Stream};
+pub(crate) use stream::Stream;
 pub(crate) use timeouts::Deadline;

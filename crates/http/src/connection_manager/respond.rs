@@ -101,15 +101,6 @@ impl Core {
         matches!(self.info.protocol, Some(Protocol::Http10 | Protocol::Http11))
     }
 
-    /// An HTTP/1 connection ends with this stream.
-    pub(super) fn distrust_connection(&self) {
-        if let Source::Connection { connection, .. } = &self.source
-            && connection.peek(nuncio_codec::Codec::protocol) != Protocol::Http2
-        {
-            connection.promise_slow_close();
-        }
-    }
-
     /// `100 Continue`, from us.
     pub(super) fn send_continue(&mut self) {
         let mut headers = Headers::new();

@@ -10,6 +10,7 @@ use super::connection::Parting;
 use super::{Connection, Event, Side};
 use crate::codec_stats::CodecStats;
 use crate::router::UpstreamEnd;
+use crate::router::pool::HostPool;
 
 impl Side {
     pub(super) fn buffer_limit(&self) -> usize {
@@ -148,8 +149,8 @@ impl Side {
     }
 
     pub(super) fn capacity_changed(&self, connection: &Rc<Connection>) {
-        if let Self::Upstream(side) = self {
-            side.pool.capacity_changed(connection);
+        if let Self::Upstream(_) = self {
+            HostPool::settle(connection);
         }
     }
 

@@ -1,10 +1,31 @@
 //! What the router counts of a response, its own replies included, in the cluster that was asked.
 
-use nuncio_message::{HeaderId, Headers};
+use nuncio_message::{HeaderId, Headers, Tick};
+use nuncio_telemetry::Moment;
 use nuncio_upstream::{ClusterCodes, ResponsePart};
 
-/// Counts the answer to `request`; `response` is its head when it came from a host.
-pub(super) fn response(codes: &ClusterCodes, status: u16, request: &Headers, response: Option<&Headers>) {
+use super::Router;
+use crate::connection_manager::Core;
+
+impl Router {
+    /// Counts the answer to the request; `response` is its head when it came from a host.
+    pub(super) fn charge(&self, status: u16, response: Option<&Headers>, core: &Core) {
+        for codes in self.codes.iter().chain(&self.alternative_codes) {
+            charge_response(codes, status, &core.request, response);
+        }
+    }
+
+    /// Counts how long the whole answer of a host took from the end of the request, if that was before it.
+    pub(super) fn charge_time(&self, now: Tick, core: &Core) {
+        let Some(sent) = core.info.timing.at(Moment::DownstreamReceiveEnd) else { return };
+        let ms = (now - sent).as_millis() as u64;
+        for codes in self.codes.iter().chain(&self.alternative_codes) {
+            charge_time(codes, ms, &core.request, core.response.as_ref());
+        }
+    }
+}
+
+fn charge_response(codes: &ClusterCodes, status: u16, request: &Headers, response: Option<&Headers>) {
     codes.all().count(status);
     if is_canary(response) {
         codes.part(ResponsePart::Canary).count(status);
@@ -12,8 +33,7 @@ pub(super) fn response(codes: &ClusterCodes, status: u16, request: &Headers, res
     codes.part(origin_of(request)).count(status);
 }
 
-/// Counts how long the whole answer of a host took from the end of the request.
-pub(super) fn time(codes: &ClusterCodes, ms: u64, request: &Headers, response: Option<&Headers>) {
+fn charge_time(codes: &ClusterCodes, ms: u64, request: &Headers, response: Option<&Headers>) {
     codes.all().took(ms);
     if is_canary(response) {
         codes.part(ResponsePart::Canary).took(ms);
@@ -43,8 +63,8 @@ mod tests {
         let (mut internal, mut canary) = (Headers::new(), Headers::new());
         internal.push(HeaderId::X_ENVOY_INTERNAL, b"true");
         canary.push(HeaderId::X_ENVOY_UPSTREAM_CANARY, b"true");
-        response(&codes, 200, &Headers::new(), Some(&canary));
-        response(&codes, 201, &internal, None);
+        charge_response(&codes, 200, &Headers::new(), Some(&canary));
+        charge_response(&codes, 201, &internal, None);
         for (name, expected) in [
             ("upstream_rq_completed", Some(2)),
             ("canary.upstream_rq_200", Some(1)),

@@ -9,15 +9,16 @@ use std::time::Duration;
 use nuncio_codec::ErrorCode;
 use nuncio_message::HeaderId;
 use nuncio_telemetry::{Moment, ResponseFlag};
-use nuncio_upstream::Resource;
+use nuncio_upstream::{Resource, ResponsePart};
 
+use super::Router;
 use super::end::{UpstreamEnd, connect_error};
 use super::pool::ClusterLocal;
 use super::retries::Outcome;
 use super::target::{cluster_of, find_cluster};
-use super::{Router, charge};
 use crate::connection_manager::{Core, Deadline, Stage};
 use crate::filter::LocalReply;
+use crate::local_reply;
 use crate::route::{Priority, Route};
 
 impl Router {
@@ -65,6 +66,47 @@ impl Router {
         let pause = core.http.worker().random().below(interval.as_millis() as u64);
         core.set_timeout(Deadline::Retry, Duration::from_millis(pause));
         true
+    }
+
+    /// A response gives way to another try.
+    pub(super) fn discard_response(&mut self, status: u16, end_stream: bool, core: &mut Core) {
+        if let Some(mut attempt) = self.attempt.take() {
+            attempt.pool.note_retried();
+            if let Some(codes) = &self.codes {
+                codes.part(ResponsePart::Retry).count(status);
+            }
+            if end_stream { attempt.finish(core) } else { attempt.abandon(ErrorCode::NO_ERROR, core) }
+        }
+        self.passed.clear();
+    }
+
+    /// The cluster has no host that could be tried.
+    pub(super) fn no_host(&self, cluster: &ClusterLocal, core: &mut Core) {
+        cluster.stats().upstream_cx_none_healthy.inc();
+        core.info.flags.set(ResponseFlag::NoHealthyUpstream);
+        self.answer(LocalReply::new(503, "no healthy upstream", "no_healthy_upstream"), core);
+    }
+
+    /// A circuit breaker is open.
+    pub(super) fn overflow(&self, core: &mut Core) {
+        // Envoy's pool names no host for what it does not let in.
+        core.info.upstream.host = None;
+        core.info.flags.set(ResponseFlag::UpstreamOverflow);
+        let details = "upstream_reset_before_response_started{overflow}";
+        let mut reply = connect_error("overflow", self.attempts, details);
+        reply.headers.push(("x-envoy-overloaded", b"true".to_vec()));
+        self.answer(reply, core);
+    }
+
+    /// Filters or the route have left nothing that could be sent. Envoy blames the client, and closes the connection.
+    pub(super) fn refuse_to_send(&mut self, objection: &str, core: &mut Core) {
+        if let Some(attempt) = self.attempt.take() {
+            attempt.give_up(ErrorCode::INTERNAL_ERROR, core);
+        }
+        core.info.flags.set(ResponseFlag::DownstreamProtocolError);
+        let mut reply = LocalReply::new(503, objection, "");
+        reply.details = Cow::Owned(local_reply::details("filter_removed_required_request_headers", objection));
+        core.reply(reply);
     }
 
     /// The upstream side is gone: try again, answer, or cut the response off.
@@ -124,9 +166,7 @@ impl Router {
     pub(super) fn answer(&self, mut reply: LocalReply, core: &mut Core) {
         // What has been answered by the upstream, be it for a start, was counted then.
         if !self.is_response_started && !self.has_informed {
-            for codes in self.codes.iter().chain(&self.alternative_codes) {
-                charge::response(codes, reply.status, &core.request, None);
-            }
+            self.charge(reply.status, None, core);
         }
         if core.route_ref().is_some_and(|route| route.virtual_host().shows_attempt_count) {
             reply.headers.insert(0, ("x-envoy-attempt-count", self.attempts.max(1).to_string().into_bytes()));

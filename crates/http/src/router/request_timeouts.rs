@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use nuncio_message::{HeaderId, Headers};
 
+use super::Router;
+use super::attempt::Attempt;
 use super::config::RouterOptions;
 use super::retries::number;
+use crate::connection_manager::{Core, Deadline};
 use crate::route::Forward;
 
 /// The timeouts of one request. Owner: the router's part of its stream.
@@ -48,5 +51,38 @@ impl RequestTimeouts {
         // Zero would say that there is no limit.
         let left = (left.as_millis() as u64).max(1);
         request.set_number(HeaderId::X_ENVOY_EXPECTED_RQ_TIMEOUT_MS, left);
+    }
+}
+
+impl Router {
+    /// The timeouts count from the end of the request.
+    pub(super) fn request_sent(&self, core: &mut Core) {
+        if let Some(timeout) = self.timeouts.global {
+            core.set_timeout(Deadline::Route, timeout);
+        }
+        if self.attempt.as_ref().is_some_and(Attempt::is_sending) {
+            self.limit_try(core);
+        }
+    }
+
+    /// The timeout of one try counts from when it has a connection, but not before the end of the request.
+    pub(super) fn limit_try(&self, core: &mut Core) {
+        if let (true, Some(timeout)) = (self.is_request_complete, self.timeouts.per_try) {
+            core.set_timeout(Deadline::PerTry, timeout);
+        }
+    }
+
+    /// One of the router's deadlines has passed.
+    pub(crate) fn time_out(&mut self, deadline: Deadline, core: &mut Core) {
+        match deadline {
+            Deadline::Retry => self.retry(core),
+            Deadline::PerTry => self.try_timed_out(core),
+            _ => {
+                if let Some(attempt) = &self.attempt {
+                    attempt.pool.note_timeout();
+                }
+                self.answer_timeout("response_timeout", core);
+            }
+        }
     }
 }
