@@ -1,7 +1,8 @@
 //! The request path: connection manager, streams, filter chain, routes, router.
 //!
 //! One step a file, in the order in which a request meets them: `connection_manager/driver.rs` → `stream.rs` →
-//! `chain/iterate.rs` → `route/table.rs` → `router/mod.rs` → `router/pool.rs`, and back the same way.
+//! `chain/iterate.rs` → `route/table.rs` → `router/mod.rs` → `router/attempt/mod.rs` → `router/pool/acquire.rs`, and back
+//! the same way.
 
 mod body_format;
 mod chain;

@@ -1,4 +1,6 @@
-//! Accepting: the first step of every request. Next: the filter chain's network filter takes the connection over.
+//! Accepting: the first step of every request.
+//!
+//! Before: a client connected. Next: `http/src/connection_manager/serve.rs` takes the connection over.
 
 use std::future::poll_fn;
 use std::io;
@@ -8,10 +10,8 @@ use nuncio_network::{TcpTransport, Transport};
 use nuncio_worker::Worker;
 use tokio::net::TcpListener;
 
+use crate::shortage::Shortage;
 use crate::stats::{CountedConnection, ListenerCounts};
-
-/// Pause after the process ran out of descriptors, instead of spinning on a socket that stays ready.
-const BACK_OFF: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// A connection that was accepted.
 pub struct Accepted {
@@ -41,7 +41,7 @@ pub fn accept(
     let clock = worker.clone();
     worker.spawn(async move {
         let mut at_once = 0;
-        let mut is_short = false;
+        let mut shortage = Shortage::default();
         loop {
             let next = poll_fn(|task| {
                 let next = listener.poll_accept(task);
@@ -54,30 +54,14 @@ pub fn accept(
                 Ok((stream, remote)) => {
                     clock.clock().refresh();
                     at_once += 1;
-                    is_short = false;
+                    shortage.end();
                     let Some(local) = local.or_else(|| stream.local_addr().ok()) else { continue };
                     let counted = counts.begin(clock.now());
                     serve(Accepted { transport: Box::new(TcpTransport::accepted(stream)), local, remote, counted });
                 }
-                Err(error) if is_exhausted(&error) => {
-                    // Once a shortage, not once a try.
-                    if !std::mem::replace(&mut is_short, true) {
-                        tracing::warn!(%error, "cannot accept: out of descriptors");
-                    }
-                    // Counted from now: the time as last read may lie further back than the pause is long.
-                    clock.clock().refresh();
-                    tokio::time::sleep_until(tokio::time::Instant::from_std(clock.clock().instant_after(BACK_OFF)))
-                        .await;
-                }
-                // The peer has gone again before it was accepted.
-                Err(_) => {}
+                Err(error) => shortage.wait(&error, &clock).await,
             }
         }
     });
     Ok(())
-}
-
-/// EMFILE or ENFILE.
-fn is_exhausted(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(23 | 24))
 }

@@ -2,6 +2,7 @@
 
 mod accept;
 mod config;
+mod shortage;
 mod stats;
 
 pub use accept::{Accepted, accept};

@@ -1,4 +1,6 @@
-//! What a direction holds, and at which filter.
+//! What a filter holds of a direction.
+//!
+//! Before: `iterate.rs` met a filter that stopped. Next: `resume.rs` lets it go. Beside it: `stop.rs` (what goes in).
 //!
 //! ```text
 //!            head stopped            data stopped           trailers stopped
@@ -6,20 +8,21 @@
 //!      │                                              ▲
 //!      └──────────── data stopped: data ──────────────┘      each lets go as a whole, in this order
 //! ```
-//! Usually one filter holds at most; the list is for those that stop behind one another.
 
 use nuncio_message::{Buffer, Chunk};
 
 /// How far what follows a stopped head may pile up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(super) enum Limit {
     /// Above the buffer limit the stream fails: 413 or 500.
+    #[default]
     Fail,
     /// Above it the sender waits, because credit is not given back.
     Wait,
 }
 
 /// What one filter has stopped.
+#[derive(Default)]
 pub(super) struct Hold {
     /// Position in the direction's order.
     pub(super) at: usize,
@@ -38,16 +41,7 @@ pub(super) struct Hold {
 
 impl Hold {
     pub(super) fn new(at: usize) -> Self {
-        Self {
-            at,
-            head: false,
-            unseen: false,
-            limit: Limit::Fail,
-            data: Buffer::new(),
-            has_body: false,
-            end_stream: false,
-            trailers: false,
-        }
+        Self { at, ..Self::default() }
     }
 
     /// Puts a piece behind what is here.
@@ -55,37 +49,5 @@ impl Hold {
         self.data.push(data);
         self.has_body = true;
         self.end_stream |= end_stream;
-    }
-}
-
-/// The holds of a direction, by position.
-#[derive(Default)]
-pub(super) struct Holds {
-    list: Vec<Hold>,
-}
-
-impl Holds {
-    pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.list.clear();
-    }
-
-    pub(super) fn at(&mut self, position: usize) -> Option<&mut Hold> {
-        self.list.iter_mut().find(|hold| hold.at == position)
-    }
-
-    pub(super) fn add(&mut self, hold: Hold) -> &mut Hold {
-        debug_assert!(self.list.iter().all(|other| other.at != hold.at), "one hold a filter");
-        let at = self.list.partition_point(|other| other.at < hold.at);
-        self.list.insert(at, hold);
-        &mut self.list[at]
-    }
-
-    pub(super) fn take(&mut self, position: usize) -> Option<Hold> {
-        let at = self.list.iter().position(|hold| hold.at == position)?;
-        Some(self.list.remove(at))
     }
 }

@@ -7,9 +7,15 @@ mod actions;
 mod call;
 mod cx;
 mod hold;
+mod holds;
+mod inject;
 mod iterate;
+mod notify;
 mod plan;
 mod resume;
+mod stop;
+mod trailers;
+mod walk;
 
 use std::rc::Rc;
 
@@ -18,7 +24,7 @@ use nuncio_message::Chunk;
 pub(crate) use actions::{Action, Actions, Injected, Response};
 pub(crate) use call::Held;
 pub use cx::StreamCx;
-use hold::Holds;
+use holds::Holds;
 pub(crate) use plan::Plan;
 
 use crate::connection_manager::Core;

@@ -13,8 +13,7 @@ use std::rc::Rc;
 use nuncio_codec::{Codec, Protocol};
 use nuncio_message::Tick;
 
-use super::connection::Parting;
-use super::{Connection, Manager, Side};
+use super::{Connection, Manager, Parting, Side};
 
 /// How far a connection's drain is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

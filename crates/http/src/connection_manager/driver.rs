@@ -1,74 +1,24 @@
-//! One connection's driver: owns the socket's read side for as long as it lives, and hands frames to streams.
+//! One connection: its bytes go to the codec, and the codec's events to the streams that they are for.
 //!
-//! Before: `listener` accepted a connection (downstream), or a pool made one (upstream). Next: `stream.rs`.
+//! Before: the listener accepted a connection and `serve.rs` took it over (downstream), or a pool made one (upstream);
+//! `task.rs` polls it. Next: `stream.rs`. Beside it: `connection/` (what a connection is), `drain.rs` (how it grows old).
 //! Drivers run outside tokio's cooperative budget with one of their own, so that no connection starves the others.
 
-use std::cell::Cell;
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use nuncio_codec::{Codec, Event as CodecEvent, Protocol, ResetCause, StreamId};
-use nuncio_listener::CountedConnection;
-use nuncio_message::Tick;
+use nuncio_codec::{Event as CodecEvent, StreamId};
 
-use super::connection::{Parting, Read};
-use super::drain::Drain;
-use super::{Connection, Event, Frame, Manager, Phase, Side, Source, Stream};
+use super::connection::Read;
+use super::{Connection, Event, Frame, Phase, Side, Source, Stream};
 use crate::streams::StreamKey;
 
 /// Reads of one connection in a row before others get their turn.
 const MAX_READS: usize = 4;
 
-/// The downstream side of a connection. Owner: the worker.
-pub(crate) struct Downstream {
-    pub(crate) manager: Rc<Manager>,
-    pub(crate) is_remote_close: Cell<bool>,
-    /// Until it is closed: its place in the listener's counts.
-    pub(super) counted: Cell<Option<CountedConnection>>,
-}
-
-impl Downstream {
-    pub(super) fn new(manager: &Rc<Manager>, counted: CountedConnection) -> Self {
-        Self { manager: Rc::clone(manager), is_remote_close: Cell::new(false), counted: Cell::new(Some(counted)) }
-    }
-}
-
-/// Drives `connection` until it is closed.
-pub(crate) fn run(connection: Rc<Connection>) -> impl Future<Output = ()> {
-    Driver { connection }
-}
-
-struct Driver {
-    connection: Rc<Connection>,
-}
-
-impl Future for Driver {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
-        let connection = &self.connection;
-        connection.http.worker().clock().refresh();
-        connection.set_waker(task.waker());
-        connection.poll(task)
-    }
-}
-
-impl Drop for Driver {
-    /// The runtime drops its tasks at the end, and a panic unwinds through here: either way nothing is left behind.
-    fn drop(&mut self) {
-        if self.connection.phase() != Phase::Closed {
-            if std::thread::panicking() {
-                self.connection.http.note_panic();
-            }
-            self.connection.close_locally();
-        }
-    }
-}
-
 impl Connection {
-    fn poll(self: &Rc<Self>, task: &mut Context<'_>) -> Poll<()> {
+    /// Reads until there is nothing to read, or too much is under way already.
+    pub(super) fn poll(self: &Rc<Self>, task: &mut Context<'_>) -> Poll<()> {
         if self.queued() > 0 {
             self.flush_now();
             self.has_events.set(true);
@@ -88,13 +38,7 @@ impl Connection {
                     self.run_events();
                     continue;
                 }
-                self.set_read_paused(true);
-                // As in Envoy, a client that goes is noticed also while nothing is read of it, and an upstream is not.
-                if matches!(self.side, Side::Downstream(_)) && self.peer_has_gone(task) {
-                    self.lost();
-                    return Poll::Ready(());
-                }
-                return Poll::Pending;
+                return self.pause_reading(task);
             }
             self.set_read_paused(false);
             match self.read(task) {
@@ -113,16 +57,8 @@ impl Connection {
         Poll::Pending
     }
 
-    fn is_read_blocked(&self) -> bool {
-        self.phase() == Phase::Open && (!self.wants_input() || self.queued() >= self.limits.buffer)
-    }
-
-    fn wants_input(&self) -> bool {
-        self.peek(|codec| codec.wants_input())
-    }
-
     /// Takes events from the codec until there are none.
-    fn run_events(self: &Rc<Self>) {
+    pub(super) fn run_events(self: &Rc<Self>) {
         let now = self.http.worker().now();
         let was_running = self.is_running.replace(true);
         self.has_events.set(false);
@@ -141,6 +77,7 @@ impl Connection {
         self.settle();
     }
 
+    /// What the codec has understood.
     fn handle(self: &Rc<Self>, event: CodecEvent) {
         match event {
             CodecEvent::Begin { stream } => {
@@ -167,6 +104,7 @@ impl Connection {
         }
     }
 
+    /// Hands a frame to its stream.
     fn pass(self: &Rc<Self>, id: StreamId, frame: Frame) {
         let key = match frame {
             Frame::Head { .. } => self.find_or_begin(id),
@@ -181,7 +119,7 @@ impl Connection {
     }
 
     /// The stream with this id; a downstream connection makes a new one, but only once.
-    fn find_or_begin(self: &Rc<Self>, id: StreamId) -> Option<StreamKey> {
+    pub(super) fn find_or_begin(self: &Rc<Self>, id: StreamId) -> Option<StreamKey> {
         if let Some(key) = self.stream(id) {
             return Some(key);
         }
@@ -198,130 +136,5 @@ impl Connection {
         let stream = Stream::begin(spare, key, &self.http, &side.manager, source);
         self.http.settle(key, stream);
         Some(key)
-    }
-
-    fn stream_reset(self: &Rc<Self>, id: StreamId, cause: ResetCause) {
-        if cause == ResetCause::ConnectionTermination {
-            self.had_streams.set(true);
-        }
-        let key = match cause {
-            // A stream that was refused for what its head says was never announced, but is counted and logged.
-            ResetCause::Protocol(_) => self.find_or_begin(id),
-            _ => self.stream(id),
-        };
-        let Some(key) = key else { return };
-        if matches!(cause, ResetCause::ConnectionTermination) {
-            self.had_streams.set(true);
-        }
-        self.http.dispatch(key, self.side.reset_event(cause));
-    }
-
-    /// The peer has sent FIN.
-    fn ended(self: &Rc<Self>) {
-        if self.phase() == Phase::Open {
-            self.codec(|codec| codec.receive_eof());
-            self.run_events();
-            self.side.note_remote_close();
-        } else if matches!(self.side, Side::Downstream(_)) {
-            // It was first, although we were about to close.
-            self.side.note_remote_close();
-        }
-        self.terminate();
-    }
-
-    /// The transport is broken. For an upstream that is as good as a FIN, which may end a response.
-    pub(crate) fn lost(self: &Rc<Self>) {
-        if matches!(self.side, Side::Upstream(_)) {
-            self.ended();
-            return;
-        }
-        self.side.note_remote_close();
-        self.terminate();
-    }
-
-    /// Closes from our side, whatever is still under way.
-    pub(crate) fn close_locally(self: &Rc<Self>) {
-        self.side.note_local_close();
-        self.terminate();
-    }
-
-    /// Shuts the transport and tells the streams that are left.
-    fn terminate(self: &Rc<Self>) {
-        if !self.shut() {
-            return;
-        }
-        self.http.remove_connection(self);
-        let streams = self.take_streams();
-        self.end_counts();
-        self.side.closed(self, !streams.is_empty() || self.had_streams.get());
-        for (_, key) in streams {
-            // Queued, because one of them may be at work right now.
-            self.http.post(key, self.side.reset_event(ResetCause::ConnectionTermination));
-        }
-    }
-
-    /// After events or a stream's end: closes when nothing more can come, and keeps timers armed.
-    pub(crate) fn settle(self: &Rc<Self>) {
-        if self.phase() != Phase::Open {
-            return;
-        }
-        self.close_if_done();
-        if self.phase() != Phase::Open {
-            return;
-        }
-        let codec = self.peek(Codec::deadline).unwrap_or(Tick::NEVER);
-        self.http.arm_connection(self, codec.min(self.idle_deadline()).min(self.drain_deadline()));
-    }
-
-    /// A stream of this connection has ended; `is_broken`: before its request was complete.
-    pub(crate) fn after_stream(self: &Rc<Self>, is_broken: bool) {
-        self.active.set(self.http.worker().now());
-        let is_http1 = self.peek(|codec| codec.protocol()) != Protocol::Http2;
-        if is_http1 && is_broken && matches!(self.side, Side::Downstream(_)) {
-            // The rest of the request cannot be told from the next one.
-            self.close_after_flush(Parting::FlushAndWait);
-            return;
-        }
-        // While events are handled it is settled at their end; but for one that is going to close, which takes no more.
-        if !self.is_running.get() || self.drain.get() != Drain::No || self.peek(Codec::is_closing) {
-            self.settle();
-        }
-        if is_http1 && self.is_open() && self.is_read_paused() {
-            // A pipelined request may be waiting.
-            self.http.resume(self);
-        }
-    }
-
-    /// The stream in front is over: what is in the input may go on.
-    pub(crate) fn resume(self: &Rc<Self>) {
-        self.run_events();
-        self.wake_if_paused();
-    }
-
-    /// A timer entry of the connection has fired.
-    pub(crate) fn expire(self: &Rc<Self>) {
-        let now = self.http.worker().now();
-        if self.phase() != Phase::Open {
-            if self.close_by.get() <= now {
-                self.side.note_delayed_close();
-                self.close_locally();
-            } else {
-                self.http.arm_connection(self, self.close_by.get());
-            }
-            return;
-        }
-        let expired = self.codec(|codec| match codec.deadline() {
-            Some(at) if at <= now => codec.expire(now),
-            _ => Ok(()),
-        });
-        if let Err(error) = expired {
-            self.side.protocol_error(self, error);
-            return;
-        }
-        self.drain_counts();
-        // Streams that it gave up are told of with the next poll.
-        self.has_events.set(true);
-        self.grow_old(now);
-        self.settle();
     }
 }

@@ -3,15 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use nuncio_codec::{Codec, Role};
-use nuncio_listener::Accepted;
 use nuncio_message::{HeaderId, Headers};
 use nuncio_stats::{Local, Scope};
-use nuncio_telemetry::{AccessLogs, Address, Connection as ConnectionInfo};
+use nuncio_telemetry::AccessLogs;
 
-use super::config::{CodecType, ConnectionManager};
+use super::config::ConnectionManager;
 use super::stats::{Counts, ManagerStats};
-use super::{Connection, Downstream, Side, driver};
 use crate::chain::Plan;
 use crate::filter::FactoryContext;
 use crate::http_worker::HttpWorker;
@@ -24,11 +21,11 @@ pub struct Manager {
     pub(crate) counts: Counts,
     pub(crate) plan: Rc<Plan>,
     pub(crate) access_logs: Arc<AccessLogs>,
-    listener: ListenerInfo,
+    pub(super) listener: ListenerInfo,
     /// The router's filters for attempts on clusters that have none.
     pub(crate) upstream_plan: Option<Rc<Plan>>,
-    http1: Rc<nuncio_codec::http1::Options>,
-    http2: Rc<nuncio_codec::http2::Options>,
+    pub(super) http1: Rc<nuncio_codec::http1::Options>,
+    pub(super) http2: Rc<nuncio_codec::http2::Options>,
 }
 
 /// What a connection manager is told of the listener that it serves.
@@ -68,32 +65,6 @@ impl Manager {
             http2: Rc::new(config.http2.clone()),
             config: Arc::clone(config),
         })
-    }
-
-    /// Takes over an accepted connection.
-    pub fn serve(self: &Rc<Self>, http: &Rc<HttpWorker>, accepted: Accepted) {
-        let Accepted { transport, local, remote, counted } = accepted;
-        let (http1, http2, now) = (Rc::clone(&self.http1), Rc::clone(&self.http2), http.worker().now());
-        let codec = match self.config.codec_type {
-            CodecType::Auto => Codec::detect(http1, http2),
-            CodecType::Http1 => Codec::http1(Role::Server, http1, now),
-            CodecType::Http2 => Codec::http2(Role::Server, http2, now),
-        };
-        let info = Rc::new(ConnectionInfo {
-            id: HttpWorker::next_connection_id(),
-            local_address: Address::from(local),
-            remote_address: Address::from(remote),
-            direct_remote_address: Address::from(remote),
-            requested_server_name: None,
-            transport_failure_reason: None,
-            filter_chain_name: self.listener.filter_chain_name.clone(),
-            listener_name: self.listener.name.clone(),
-        });
-        self.stats.downstream_cx_total.inc();
-        self.stats.downstream_cx_active.inc();
-        let side = Side::Downstream(Downstream::new(self, counted));
-        let connection = Connection::new(http, side, info, codec, transport);
-        http.worker().spawn(driver::run(connection));
     }
 
     /// The route of a request. As in Envoy there is none for a request whose `x-forwarded-proto` is empty.

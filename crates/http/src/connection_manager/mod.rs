@@ -1,7 +1,8 @@
 //! The HTTP connection manager: from a connection's bytes to streams, and back.
 //!
-//! Before: the listener accepted the connection and chose this filter. Next: `driver.rs`, one connection; `stream.rs`,
-//! one request. Beside them: `sanitize.rs` (request heads), `respond.rs` (response heads), `timeouts.rs`.
+//! Before: the listener accepted the connection and chose this filter. Next: `serve.rs`, then `driver.rs`, one connection,
+//! and `stream.rs`, one request. Beside them: `connection/` and `core/` (what the two know), `sanitize.rs` (request heads),
+//! `respond.rs` (response heads), `timeouts.rs`.
 
 mod abandon;
 mod answer;
@@ -23,18 +24,21 @@ mod path_rules;
 mod referer;
 mod respond;
 mod sanitize;
+mod serve;
 mod side;
 mod stats;
 mod stream;
+mod task;
 mod timeouts;
 
 pub(crate) use codec_options::{CommonOptions, codec_options_http1, codec_options_http2};
 pub use config::{CodecType, ConnectionManager, LocalInfo, ParseContext, ServerHeader};
-pub(crate) use connection::{Connection, Phase, Same, Side};
+pub(crate) use connection::{Connection, Parting, Phase, Same};
 pub(crate) use core::{Core, Source, Stage};
-pub(crate) use driver::{Downstream, run};
 pub(crate) use event::{Event, Frame};
 pub use manager::{ListenerInfo, Manager};
+pub(crate) use side::{Downstream, Side};
 pub use stats::RouterStats;
 pub(crate) use stream::Stream;
+pub(crate) use task::run;
 pub(crate) use timeouts::Deadline;

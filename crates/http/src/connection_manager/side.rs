@@ -1,16 +1,37 @@
 //! What differs between the two sides of the proxy: how a connection is counted, and what its end means.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use nuncio_codec::{ConnectionError, Protocol, ResetCause, Role};
+use nuncio_listener::CountedConnection;
 use nuncio_stats::{Counter, Gauge};
 
-use super::connection::Parting;
-use super::{Connection, Event, Side};
+use super::{Connection, Event, Manager, Parting};
 use crate::codec_stats::CodecStats;
 use crate::router::UpstreamEnd;
-use crate::router::pool::HostPool;
+use crate::router::pool::{HostPool, Upstream};
+
+/// What this side of the connection is for.
+pub(crate) enum Side {
+    Downstream(Downstream),
+    Upstream(Upstream),
+}
+
+/// The downstream side of a connection. Owner: the worker.
+pub(crate) struct Downstream {
+    pub(crate) manager: Rc<Manager>,
+    pub(crate) is_remote_close: Cell<bool>,
+    /// Until it is closed: its place in the listener's counts.
+    counted: Cell<Option<CountedConnection>>,
+}
+
+impl Downstream {
+    pub(super) fn new(manager: &Rc<Manager>, counted: CountedConnection) -> Self {
+        Self { manager: Rc::clone(manager), is_remote_close: Cell::new(false), counted: Cell::new(Some(counted)) }
+    }
+}
 
 impl Side {
     pub(super) fn buffer_limit(&self) -> usize {

@@ -17,12 +17,10 @@ use nuncio_message::Headers;
 use nuncio_telemetry::Moment;
 
 use super::respond::ToDownstream;
-use super::{Connection, Core, Event, Frame, Manager, Source, Stage, sanitize};
-use crate::chain::{Chain, ChainId};
+use super::{Connection, Core, Event, Frame, Stage, sanitize};
+use crate::chain::Chain;
 use crate::filter::Direction;
-use crate::http_worker::HttpWorker;
 use crate::router::{Router, UpstreamEnd};
-use crate::streams::StreamKey;
 
 /// One stream. Owner: the worker's slab; reused after `finish`.
 pub(crate) struct Stream {
@@ -32,30 +30,6 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Makes a stream for a request that begins, in `spare` memory if there is any.
-    pub(crate) fn begin(
-        spare: Option<Box<Self>>,
-        key: StreamKey,
-        http: &Rc<HttpWorker>,
-        manager: &Rc<Manager>,
-        source: Source,
-    ) -> Box<Self> {
-        let mut stream = match spare {
-            Some(mut stream) => {
-                stream.core.renew(key, manager, source);
-                stream.chain.renew(&manager.plan);
-                stream
-            }
-            None => Box::new(Self {
-                core: Core::new(key, http, manager, source),
-                chain: Chain::new(ChainId::Downstream, &manager.plan),
-                router: Router::default(),
-            }),
-        };
-        stream.core.start();
-        stream
-    }
-
     /// Everything that happens to a stream happens here.
     pub(crate) fn handle(&mut self, event: Event) {
         if !matches!(event, Event::Deadline) {
@@ -161,15 +135,6 @@ impl Stream {
                 self.core.response_trailers = Some(trailers);
                 self.chain.trailers(Direction::Response, 0, &mut self.core, &mut ToDownstream);
             }
-        }
-    }
-
-    /// Body bytes have reached the socket of the side they go to: gives credit to the side they came from.
-    pub(crate) fn left(&mut self, direction: Direction, bytes: u32) {
-        let due = self.core.credit_for_left(direction, bytes);
-        match direction {
-            Direction::Request => self.core.release_request(due),
-            Direction::Response => self.router.release(due),
         }
     }
 

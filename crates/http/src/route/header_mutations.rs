@@ -17,6 +17,15 @@ pub struct HeaderMutations {
     additions: Box<[Addition]>,
 }
 
+/// Which level's header mutations come last, and win.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MutationOrder {
+    /// Route, virtual host, route configuration.
+    LeastSpecificWins,
+    /// Route configuration, virtual host, route: `most_specific_header_mutations_wins`.
+    MostSpecificWins,
+}
+
 impl HeaderMutations {
     /// Parses the request's two fields, which are named alike at every level.
     ///

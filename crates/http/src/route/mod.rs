@@ -16,6 +16,7 @@ mod per_filter;
 mod redirect;
 mod retry_policy;
 mod rewrite;
+mod route_configuration;
 mod route_ref;
 mod table;
 mod virtual_host;

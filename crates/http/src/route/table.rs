@@ -1,36 +1,33 @@
 //! The route of a request: first its virtual host, by authority, then the first route there that matches.
 //!
-//! Before: a filter or the router asked for the route. Next: the router acts on it.
+//! Before: a filter or the router asked for the route. Next: the router acts on it. Beside it: `route_configuration.rs`
+//! (parses it), `route_ref.rs` (how a stream holds its route), `domains.rs`, `virtual_host.rs` and `matcher.rs` (leaves).
 
 use std::sync::Arc;
 
-use nuncio_config::At;
-use nuncio_config::Invalid;
 use nuncio_message::HeaderId;
 use nuncio_message::Headers;
-use nuncio_proto::envoy::config::route::v3 as pb;
 
-use super::context::ParseContext;
-use super::direct_response::DEFAULT_MAX_BODY_BYTES;
 use super::domains::Domains;
 use super::domains::without_port;
 use super::entry::Route;
 use super::header_mutations::HeaderMutations;
+use super::header_mutations::MutationOrder;
 use super::per_filter::PerFilter;
 use super::virtual_host::VirtualHost;
 
 /// `envoy.config.route.v3.RouteConfiguration`. Shared, immutable: a stream pins the table that it found its route in.
 pub struct Table {
-    name: Arc<str>,
-    domains: Domains,
-    virtual_hosts: Box<[VirtualHost]>,
-    is_port_ignored: bool,
-    validates_clusters: Option<bool>,
+    pub(super) name: Arc<str>,
+    pub(super) domains: Domains,
+    pub(super) virtual_hosts: Box<[VirtualHost]>,
+    pub(super) is_port_ignored: bool,
+    pub(super) validates_clusters: Option<bool>,
     pub(super) request_headers: HeaderMutations,
     pub(super) response_headers: HeaderMutations,
     pub(super) per_filter: PerFilter,
     pub(super) order: MutationOrder,
-    internal_only_headers: Box<[Box<[u8]>]>,
+    pub(super) internal_only_headers: Box<[Box<[u8]>]>,
 }
 
 /// The place of a route in its table.
@@ -51,89 +48,7 @@ pub enum Miss {
     Route,
 }
 
-/// Which level's header mutations come last, and win.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum MutationOrder {
-    /// Route, virtual host, route configuration.
-    LeastSpecificWins,
-    /// Route configuration, virtual host, route: `most_specific_header_mutations_wins`.
-    MostSpecificWins,
-}
-
 impl Table {
-    /// Parses the route configuration.
-    ///
-    /// The clusters that it names are noted in `cx`; whether they must exist is [`Table::validates_clusters`].
-    ///
-    /// # Errors
-    /// When anything in it is invalid or not supported; all errors have been reported.
-    pub fn parse(proto: pb::RouteConfiguration, cx: &ParseContext<'_>, at: &At<'_>) -> Result<Self, Invalid> {
-        let pb::RouteConfiguration {
-            name,
-            virtual_hosts,
-            vhds,
-            internal_only_headers,
-            response_headers_to_add,
-            response_headers_to_remove,
-            request_headers_to_add,
-            request_headers_to_remove,
-            most_specific_header_mutations_wins,
-            validate_clusters,
-            max_direct_response_body_size_bytes,
-            cluster_specifier_plugins,
-            request_mirror_policies,
-            ignore_port_in_host_matching,
-            vhost_header,
-            ignore_path_parameters_in_path_matching,
-            typed_per_filter_config,
-            metadata: _,
-            route_specifiers,
-        } = proto;
-        let mut f = at.fields();
-        let max_body_bytes = max_direct_response_body_size_bytes.unwrap_or(DEFAULT_MAX_BODY_BYTES);
-        let mut domains = Domains::default();
-        let numbered = (0..).zip(virtual_hosts).collect();
-        let virtual_hosts = f.each("virtual_hosts", numbered, |(index, proto), at| {
-            let (virtual_host, names) = VirtualHost::parse(proto, max_body_bytes, cx, at)?;
-            let mut f = at.fields();
-            let added = f.each("domains", names, |domain, at| domains.add(domain, index, &name, at));
-            f.finish(|| {
-                drop(added.take());
-                virtual_host
-            })
-        });
-        let request = HeaderMutations::parse_request(request_headers_to_add, request_headers_to_remove, at);
-        let request = f.keep(request);
-        let response = HeaderMutations::parse_response(response_headers_to_add, response_headers_to_remove, at);
-        let response = f.keep(response);
-        let per_filter = PerFilter::parse(typed_per_filter_config, cx, at);
-        let per_filter = f.keep(per_filter);
-        f.unsupported("vhds", vhds);
-        f.unsupported("cluster_specifier_plugins", cluster_specifier_plugins);
-        f.unsupported("request_mirror_policies", request_mirror_policies);
-        f.unsupported("vhost_header", vhost_header);
-        f.unsupported("ignore_path_parameters_in_path_matching", ignore_path_parameters_in_path_matching);
-        f.unsupported("route_specifiers", route_specifiers);
-        f.finish(|| Self {
-            virtual_hosts: virtual_hosts.take().into(),
-            domains,
-            is_port_ignored: ignore_port_in_host_matching,
-            validates_clusters: validate_clusters,
-            request_headers: request.take(),
-            response_headers: response.take(),
-            per_filter: per_filter.take(),
-            order: match most_specific_header_mutations_wins {
-                true => MutationOrder::MostSpecificWins,
-                false => MutationOrder::LeastSpecificWins,
-            },
-            internal_only_headers: internal_only_headers
-                .into_iter()
-                .map(|name| name.to_ascii_lowercase().into_bytes().into())
-                .collect(),
-            name: name.as_str().into(),
-        })
-    }
-
     /// The place of the route for a request. The random number decides about runtime fractions.
     ///
     /// # Errors
@@ -156,20 +71,5 @@ impl Table {
     /// The virtual host at a place of this table.
     pub fn virtual_host(&self, key: RouteKey) -> &VirtualHost {
         &self.virtual_hosts[key.virtual_host as usize]
-    }
-
-    /// The lower-case names of headers that only internal clients may send: `internal_only_headers`.
-    pub fn internal_only_headers(&self) -> impl Iterator<Item = &[u8]> {
-        self.internal_only_headers.iter().map(|name| &**name)
-    }
-
-    /// The name of the route configuration.
-    pub fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    /// `validate_clusters`: absent means yes for a route configuration in a listener, no for one from RDS.
-    pub fn validates_clusters(&self) -> Option<bool> {
-        self.validates_clusters
     }
 }

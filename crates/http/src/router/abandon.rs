@@ -3,6 +3,7 @@
 use nuncio_codec::ErrorCode;
 
 use super::Router;
+use super::charge::Codes;
 use super::request_timeouts::RequestTimeouts;
 use crate::connection_manager::{Core, Deadline};
 
@@ -36,10 +37,7 @@ impl Router {
             is_http1,
             has_informed,
             is_retry_due,
-            is_retry,
-            retry_slot,
             codes,
-            alternative_codes,
             passed,
         } = self;
         (*attempt, *attempts) = (None, 0);
@@ -48,8 +46,8 @@ impl Router {
         body.clear();
         sent.clear();
         (*is_request_complete, *is_response_started, *is_http1) = (false, false, false);
-        (*has_informed, *is_retry_due, *is_retry) = (false, false, false);
-        (*retry_slot, *codes, *alternative_codes) = (None, None, None);
+        (*has_informed, *is_retry_due) = (false, false);
+        *codes = Codes::default();
         passed.clear();
     }
 }

@@ -1,16 +1,26 @@
 //! What the router counts of a response, its own replies included, in the cluster that was asked.
 
+use std::rc::Rc;
+
 use nuncio_message::{HeaderId, Headers, Tick};
 use nuncio_telemetry::Moment;
 use nuncio_upstream::{ClusterCodes, ResponsePart};
 
-use super::Router;
 use crate::connection_manager::Core;
 
-impl Router {
+/// Where responses are counted. Owner: the router's part of its stream.
+#[derive(Default)]
+pub(super) struct Codes {
+    /// The cluster's, once the route has named it.
+    pub(super) own: Option<Rc<ClusterCodes>>,
+    /// Besides, if the request asks for it.
+    pub(super) alternative: Option<Rc<ClusterCodes>>,
+}
+
+impl Codes {
     /// Counts the answer to the request; `response` is its head when it came from a host.
     pub(super) fn charge(&self, status: u16, response: Option<&Headers>, core: &Core) {
-        for codes in self.codes.iter().chain(&self.alternative_codes) {
+        for codes in self.own.iter().chain(&self.alternative) {
             charge_response(codes, status, &core.request, response);
         }
     }
@@ -19,7 +29,7 @@ impl Router {
     pub(super) fn charge_time(&self, now: Tick, core: &Core) {
         let Some(sent) = core.info.timing.at(Moment::DownstreamReceiveEnd) else { return };
         let ms = (now - sent).as_millis() as u64;
-        for codes in self.codes.iter().chain(&self.alternative_codes) {
+        for codes in self.own.iter().chain(&self.alternative) {
             charge_time(codes, ms, &core.request, core.response.as_ref());
         }
     }

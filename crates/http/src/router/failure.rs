@@ -27,16 +27,16 @@ impl Router {
         let Some(cluster) = self.cluster(core) else { return false };
         match outcome {
             Outcome::Final => {
-                if std::mem::take(&mut self.is_retry) {
+                if std::mem::take(&mut self.retries.is_retry) {
                     cluster.stats().upstream_rq_retry_success.inc();
                 }
-                self.retry_slot = None;
+                self.retries.slot = None;
                 false
             }
             Outcome::Exhausted => {
                 cluster.stats().upstream_rq_retry_limit_exceeded.inc();
                 core.info.flags.set(ResponseFlag::UpstreamRetryLimitExceeded);
-                self.retry_slot = None;
+                self.retries.slot = None;
                 false
             }
             Outcome::Retriable => self.schedule_retry(&cluster, core),
@@ -53,7 +53,7 @@ impl Router {
         let interval = self.retries.take();
         let priority = core.route().and_then(Route::forward).map_or(Priority::Default, |forward| forward.priority);
         // The slot of the attempt before comes back first: a request holds one at a time.
-        self.retry_slot = None;
+        self.retries.slot = None;
         if !cluster.allows(priority, Resource::Retries) {
             cluster.stats().upstream_rq_retry_overflow.inc();
             core.info.flags.set(ResponseFlag::UpstreamOverflow);
@@ -61,8 +61,8 @@ impl Router {
         }
         cluster.stats().upstream_rq_retry.inc();
         cluster.stats().upstream_rq_retry_backoff_exponential.inc();
-        self.retry_slot = Some(cluster.take(priority, Resource::Retries));
-        (self.is_retry_due, self.is_retry) = (true, true);
+        self.retries.slot = Some(cluster.take(priority, Resource::Retries));
+        (self.is_retry_due, self.retries.is_retry) = (true, true);
         let pause = core.http.worker().random().below(interval.as_millis() as u64);
         core.set_timeout(Deadline::Retry, Duration::from_millis(pause));
         true
@@ -72,7 +72,7 @@ impl Router {
     pub(super) fn discard_response(&mut self, status: u16, end_stream: bool, core: &mut Core) {
         if let Some(mut attempt) = self.attempt.take() {
             attempt.pool.note_retried();
-            if let Some(codes) = &self.codes {
+            if let Some(codes) = &self.codes.own {
                 codes.part(ResponsePart::Retry).count(status);
             }
             if end_stream { attempt.finish(core) } else { attempt.abandon(ErrorCode::NO_ERROR, core) }
@@ -166,7 +166,7 @@ impl Router {
     pub(super) fn answer(&self, mut reply: LocalReply, core: &mut Core) {
         // What has been answered by the upstream, be it for a start, was counted then.
         if !self.is_response_started && !self.has_informed {
-            self.charge(reply.status, None, core);
+            self.codes.charge(reply.status, None, core);
         }
         if core.route_ref().is_some_and(|route| route.virtual_host().shows_attempt_count) {
             reply.headers.insert(0, ("x-envoy-attempt-count", self.attempts.max(1).to_string().into_bytes()));
@@ -196,4 +196,11 @@ impl Router {
             self.try_host(&cluster, forward, core);
         }
     }
+}
+
+/// There is no route for the request.
+pub(super) fn no_route(core: &mut Core) {
+    core.manager.counts.router.no_route.inc();
+    core.info.flags.set(ResponseFlag::NoRouteFound);
+    core.reply(LocalReply::new(404, "", "route_not_found"));
 }

@@ -1,7 +1,7 @@
 //! The router: the end of the request direction. It acts on the route, and tries upstream hosts until one answers.
 //!
-//! Before: the request has passed all filters. Next: `cluster.rs` picks a host, `attempt.rs` is one try of it. Responses
-//! come back through [`Router::response`]. Beside it: `target.rs` (where to), `request_head.rs`, `response_head.rs`,
+//! Before: the request has passed all filters. Next: `pool/pick.rs` picks a host, `attempt/mod.rs` is one try of it.
+//! Responses come back through [`Router::response`]. Beside it: `target.rs` (where to), `request_head.rs`, `response_head.rs`,
 //! `replay.rs` (bodies that may be needed again), `failure.rs` and `retries.rs` (what if not).
 
 mod abandon;
@@ -27,15 +27,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use nuncio_message::{Buffer, Chunk, Headers};
-use nuncio_telemetry::{HostDescription, Moment, ResponseFlag};
-use nuncio_upstream::{BreakerSlot, ClusterCodes, PickContext};
+use nuncio_telemetry::{HostDescription, Moment};
+use nuncio_upstream::PickContext;
 
 use crate::chain::Terminal;
 use crate::connection_manager::{Connection, Core, Deadline, Frame};
-use crate::filter::LocalReply;
 use crate::route::{Action, Forward, RouteRef};
 use attempt::Attempt;
+use charge::Codes;
 pub(crate) use end::UpstreamEnd;
+use failure::no_route;
 use pool::{ClusterLocal, HostPool};
 use request_timeouts::RequestTimeouts;
 use retries::Retries;
@@ -61,13 +62,7 @@ pub(crate) struct Router {
     has_informed: bool,
     /// Between two attempts: the body keeps coming and has to be kept.
     is_retry_due: bool,
-    /// The attempt is not the first.
-    is_retry: bool,
-    retry_slot: Option<BreakerSlot>,
-    /// Where responses of the cluster are counted, once the route has named it.
-    codes: Option<Rc<ClusterCodes>>,
-    /// Where they are counted besides, if the request asks for it.
-    alternative_codes: Option<Rc<ClusterCodes>>,
+    codes: Codes,
     /// What of the response has passed the attempt's filters.
     passed: VecDeque<Frame>,
 }
@@ -76,12 +71,7 @@ impl Terminal for Router {
     fn head(&mut self, core: &mut Core, end_stream: bool) {
         self.is_request_complete = end_stream;
         core.manager.counts.router.rq_total.inc();
-        let Some(route) = core.route_ref().cloned() else {
-            core.manager.counts.router.no_route.inc();
-            core.info.flags.set(ResponseFlag::NoRouteFound);
-            core.reply(LocalReply::new(404, "", "route_not_found"));
-            return;
-        };
+        let Some(route) = core.route_ref().cloned() else { return no_route(core) };
         match route.route().action() {
             Action::Forward(forward) => self.forward(&route, forward, core),
             Action::Redirect(redirect) => direct::redirect(&route, redirect, core),
@@ -91,12 +81,10 @@ impl Terminal for Router {
 
     fn data(&mut self, core: &mut Core, data: Chunk, end_stream: bool) {
         self.is_request_complete |= end_stream;
+        self.keep(&data, core);
         match &mut self.attempt {
-            Some(_) => {
-                self.keep(&data, core);
-                if let Some(attempt) = &mut self.attempt {
-                    attempt.data(core, data, end_stream);
-                }
+            Some(attempt) => {
+                attempt.data(core, data, end_stream);
                 self.advance(core);
             }
             None if self.is_retry_due => self.body.push(data),
@@ -121,7 +109,7 @@ impl Router {
     /// The head goes to the cluster that the route names.
     fn forward(&mut self, route: &RouteRef, forward: &Forward, core: &mut Core) {
         let Some(cluster) = find_cluster(route, forward, core) else { return };
-        self.codes = Some(Rc::clone(cluster.codes()));
+        self.codes.own = Some(Rc::clone(cluster.codes()));
         core.info.upstream.cluster = Some(Arc::clone(cluster.names()));
         self.prepare_head(route, forward, &cluster, core);
         self.retries.begin(forward.retry.as_ref(), &mut core.request);
@@ -227,7 +215,7 @@ impl Router {
             return None;
         }
         pool.count_response(status);
-        self.charge(status, Some(&headers), core);
+        self.codes.charge(status, Some(&headers), core);
         self.is_response_started = true;
         self.sent.clear();
         core.info.timing.mark(Moment::UpstreamReceiveBegin, now);
@@ -243,7 +231,7 @@ impl Router {
         core.deadlines.clear(Deadline::Route);
         let now = core.now();
         core.info.timing.mark(Moment::UpstreamReceiveEnd, now);
-        self.charge_time(now, core);
+        self.codes.charge_time(now, core);
         if let Some(attempt) = &mut self.attempt {
             attempt.finish(core);
             self.attempt = None;

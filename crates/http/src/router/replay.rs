@@ -9,13 +9,12 @@ use crate::connection_manager::Core;
 impl Router {
     /// Keeps what is sent for a retry, as long as there is room.
     pub(super) fn keep(&mut self, data: &Chunk, core: &Core) {
+        let Some(attempt) = &self.attempt else { return };
         if self.retries.is_off() || data.is_empty() {
             return;
         }
         if self.sent.len() + data.len() > core.buffer_limit() {
-            if let Some(attempt) = &self.attempt {
-                attempt.pool.stats().retry_or_shadow_abandoned.inc();
-            }
+            attempt.pool.stats().retry_or_shadow_abandoned.inc();
             self.retries.abandon();
             self.sent.clear();
             return;

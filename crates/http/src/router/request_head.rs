@@ -27,7 +27,7 @@ impl Router {
         }
         let options = core.manager.config.router;
         if let Some(name) = core.request.get(HeaderId::X_ENVOY_UPSTREAM_ALT_STAT_NAME) {
-            self.alternative_codes = cluster.codes().alternative(name);
+            self.codes.alternative = cluster.codes().alternative(name);
             core.request.remove(HeaderId::X_ENVOY_UPSTREAM_ALT_STAT_NAME);
         }
         self.timeouts = RequestTimeouts::begin(forward, &mut core.request, &options);

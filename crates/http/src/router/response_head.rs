@@ -38,7 +38,7 @@ impl Router {
         if std::mem::replace(&mut self.has_informed, true) {
             return None;
         }
-        self.charge(status, Some(&headers), core);
+        self.codes.charge(status, Some(&headers), core);
         self.retries.abandon();
         self.sent.clear();
         Some(Frame::Informational(headers))

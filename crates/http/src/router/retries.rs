@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nuncio_message::{HeaderId, HeaderSet, Headers};
+use nuncio_upstream::BreakerSlot;
 
 use super::UpstreamEnd;
 use crate::route::{BackOff, RetryOn, RetryPolicy};
@@ -19,6 +20,10 @@ pub(super) struct Retries {
     status_codes: Vec<u16>,
     /// `x-envoy-retriable-header-names`, in lower case.
     header_names: Vec<Vec<u8>>,
+    /// The attempt that is under way, or due, is not the first.
+    pub(super) is_retry: bool,
+    /// While one is due or under way: its place under the cluster's limit.
+    pub(super) slot: Option<BreakerSlot>,
 }
 
 /// What a failure means for the request.
@@ -70,8 +75,9 @@ impl Retries {
 
     /// Forgets everything; memory is kept.
     pub(super) fn clear(&mut self) {
-        let Self { on, left, made, policy, status_codes, header_names } = self;
+        let Self { on, left, made, policy, status_codes, header_names, is_retry, slot } = self;
         (*on, *left, *made, *policy) = (RetryOn::default(), 0, 0, None);
+        (*is_retry, *slot) = (false, None);
         status_codes.clear();
         header_names.clear();
     }

@@ -1,7 +1,7 @@
 //! One try of one host: the cluster's filters, then the upstream codec.
 //!
-//! Before: the router picked a host. Next: `pool.rs` has a connection, or makes one; then `to_codec.rs`. The attempt's
-//! filters run at once, whether or not there is a connection; only the codec waits for one, as in Envoy.
+//! Before: `pool/pick.rs` picked a host. Next: `pool/acquire.rs` has a connection, or makes one; then `to_codec.rs`. The
+//! attempt's filters run at once, whether or not there is a connection; only the codec waits for one, as in Envoy.
 //!
 //! ```text
 //!            acquire                 pool ready, head is there              response complete
