@@ -1,5 +1,8 @@
 //! What becomes of a request's authority before a virtual host is looked for.
 
+use nuncio_config::{At, Invalid};
+use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::StripPortMode;
+
 /// `strip_matching_host_port`, `strip_any_host_port` and `strip_trailing_host_dot`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HostRules {
@@ -15,6 +18,22 @@ pub(super) enum StripPort {
     /// The listener's own.
     Matching,
     Any,
+}
+
+impl StripPort {
+    /// Parses `strip_port_mode` and `strip_matching_host_port`.
+    pub(super) fn parse(mode: Option<StripPortMode>, is_matching: bool, at: &At<'_>) -> Result<Self, Invalid> {
+        let mut f = at.fields();
+        let strips_any = matches!(mode, Some(StripPortMode::StripAnyHostPort(true)));
+        if strips_any && is_matching {
+            f.reject("strip_any_host_port", "must not be set together with 'strip_matching_host_port'");
+        }
+        f.finish(|| match (strips_any, is_matching) {
+            (true, _) => Self::Any,
+            (false, true) => Self::Matching,
+            (false, false) => Self::Never,
+        })
+    }
 }
 
 impl HostRules {

@@ -47,7 +47,43 @@ pub(super) enum Origin {
     Edge,
 }
 
+/// The connection manager's fields that concern clients, by their names.
+pub(super) struct ClientFields {
+    pub(super) use_remote_address: Option<bool>,
+    pub(super) xff_num_trusted_hops: u32,
+    pub(super) skip_xff_append: bool,
+    pub(super) append_x_forwarded_port: bool,
+    pub(super) internal_address_config: Option<pb::InternalAddressConfig>,
+}
+
 impl ClientRules {
+    /// Parses the fields; `own_address` is this process's.
+    pub(super) fn parse(proto: ClientFields, own_address: Option<IpAddr>, at: &At<'_>) -> Result<Self, Invalid> {
+        let ClientFields {
+            use_remote_address,
+            xff_num_trusted_hops,
+            skip_xff_append,
+            append_x_forwarded_port,
+            internal_address_config,
+        } = proto;
+        let uses_remote_address = use_remote_address.unwrap_or(false);
+        let mut f = at.fields();
+        if !uses_remote_address {
+            f.without_effect("skip_xff_append", skip_xff_append, "'use_remote_address' is off");
+        }
+        let internal = InternalAddresses::default();
+        let internal =
+            f.optional_or("internal_address_config", internal_address_config, internal, InternalAddresses::parse);
+        f.finish(|| Self {
+            uses_remote_address,
+            trusted_hops: xff_num_trusted_hops,
+            skips_append: skip_xff_append,
+            appends_port: append_x_forwarded_port,
+            internal: internal.take(),
+            own_address,
+        })
+    }
+
     /// Finds out who the client is, and brings the `x-forwarded-` headers up to date.
     pub(super) fn identify(&self, request: &mut Headers, peer: SocketAddr, local: SocketAddr) -> Client {
         let client =
@@ -95,7 +131,7 @@ impl ClientRules {
 }
 
 impl InternalAddresses {
-    pub(super) fn parse(proto: pb::InternalAddressConfig, at: &At<'_>) -> Result<Self, Invalid> {
+    fn parse(proto: pb::InternalAddressConfig, at: &At<'_>) -> Result<Self, Invalid> {
         let pb::InternalAddressConfig { unix_sockets, cidr_ranges } = proto;
         let mut f = at.fields();
         f.without_effect("unix_sockets", unix_sockets, "listeners have IP addresses");
