@@ -13,9 +13,9 @@ use super::action::Action;
 use super::action::Defaults;
 use super::action::Forward;
 use super::context::ParseContext;
-use super::header_mutations::HeaderMutations;
+use super::level::Level;
+use super::level::LevelFields;
 use super::matcher::RouteMatcher;
-use super::per_filter::PerFilter;
 use super::redirect::Redirect;
 
 /// `envoy.config.route.v3.Route`.
@@ -23,9 +23,7 @@ pub struct Route {
     pub(super) matcher: RouteMatcher,
     pub(super) action: Action,
     pub(super) name: Option<Arc<str>>,
-    pub(super) request_headers: HeaderMutations,
-    pub(super) response_headers: HeaderMutations,
-    pub(super) per_filter: PerFilter,
+    pub(super) level: Level,
     pub(super) levels: Levels,
 }
 
@@ -67,12 +65,14 @@ impl Route {
         let matcher = f.required("match", r#match, RouteMatcher::parse);
         let action = Action::parse(action, defaults, cx, at);
         let action = f.keep(action);
-        let request = HeaderMutations::parse_request(request_headers_to_add, request_headers_to_remove, at);
-        let request = f.keep(request);
-        let response = HeaderMutations::parse_response(response_headers_to_add, response_headers_to_remove, at);
-        let response = f.keep(response);
-        let per_filter = PerFilter::parse(typed_per_filter_config, cx, at);
-        let per_filter = f.keep(per_filter);
+        let level = LevelFields {
+            request_headers_to_add,
+            request_headers_to_remove,
+            response_headers_to_add,
+            response_headers_to_remove,
+            typed_per_filter_config,
+        };
+        let level = f.keep(Level::parse(level, cx, at));
         f.unsupported("decorator", decorator);
         f.unsupported("tracing", tracing);
         f.unsupported("per_request_buffer_limit_bytes", per_request_buffer_limit_bytes);
@@ -83,9 +83,7 @@ impl Route {
             matcher: matcher.take(),
             action: action.take(),
             name: (!name.is_empty()).then(|| name.into()),
-            request_headers: request.take(),
-            response_headers: response.take(),
-            per_filter: per_filter.take(),
+            level: level.take(),
             levels: Levels::All,
         })
     }
@@ -96,9 +94,7 @@ impl Route {
             matcher: RouteMatcher::any(),
             action: Action::Redirect(Box::new(Redirect::to_https())),
             name: None,
-            request_headers: HeaderMutations::default(),
-            response_headers: HeaderMutations::default(),
-            per_filter: PerFilter::default(),
+            level: Level::default(),
             levels: Levels::RouteOnly,
         }
     }

@@ -14,7 +14,7 @@ use super::context::ParseContext;
 
 /// `typed_per_filter_config` of one level.
 #[derive(Debug, Default)]
-pub struct PerFilter(Box<[(Box<str>, FilterOverride)]>);
+pub(super) struct PerFilter(Box<[(Box<str>, FilterOverride)]>);
 
 /// What a level says to one filter.
 #[derive(Clone)]
@@ -40,12 +40,12 @@ impl PerFilter {
     }
 
     /// What this level says to the filter with this name.
-    pub fn find(&self, filter: &str) -> Option<&FilterOverride> {
+    pub(super) fn find(&self, filter: &str) -> Option<&FilterOverride> {
         self.0.iter().find(|(name, _)| **name == *filter).map(|(_, entry)| entry)
     }
 
     /// Whether this level says nothing to any filter.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }

@@ -9,9 +9,9 @@ use nuncio_proto::envoy::config::route::v3 as pb;
 use super::context::ParseContext;
 use super::direct_response::DEFAULT_MAX_BODY_BYTES;
 use super::domains::Domains;
-use super::header_mutations::HeaderMutations;
 use super::header_mutations::MutationOrder;
-use super::per_filter::PerFilter;
+use super::level::Level;
+use super::level::LevelFields;
 use super::table::Table;
 use super::virtual_host::VirtualHost;
 
@@ -57,12 +57,14 @@ impl Table {
                 virtual_host
             })
         });
-        let request = HeaderMutations::parse_request(request_headers_to_add, request_headers_to_remove, at);
-        let request = f.keep(request);
-        let response = HeaderMutations::parse_response(response_headers_to_add, response_headers_to_remove, at);
-        let response = f.keep(response);
-        let per_filter = PerFilter::parse(typed_per_filter_config, cx, at);
-        let per_filter = f.keep(per_filter);
+        let level = LevelFields {
+            request_headers_to_add,
+            request_headers_to_remove,
+            response_headers_to_add,
+            response_headers_to_remove,
+            typed_per_filter_config,
+        };
+        let level = f.keep(Level::parse(level, cx, at));
         f.unsupported("vhds", vhds);
         f.unsupported("cluster_specifier_plugins", cluster_specifier_plugins);
         f.unsupported("request_mirror_policies", request_mirror_policies);
@@ -74,9 +76,7 @@ impl Table {
             domains,
             is_port_ignored: ignore_port_in_host_matching,
             validates_clusters: validate_clusters,
-            request_headers: request.take(),
-            response_headers: response.take(),
-            per_filter: per_filter.take(),
+            level: level.take(),
             order: match most_specific_header_mutations_wins {
                 true => MutationOrder::MostSpecificWins,
                 false => MutationOrder::LeastSpecificWins,

@@ -8,8 +8,8 @@ use nuncio_message::Headers;
 use super::action::ClusterSpecifier;
 use super::entry::Levels;
 use super::entry::Route;
-use super::header_mutations::HeaderMutations;
 use super::header_mutations::MutationOrder;
+use super::level::Level;
 use super::per_filter::FilterOverride;
 use super::per_filter::PerFilter;
 use super::table::Miss;
@@ -92,60 +92,45 @@ impl RouteRef {
 
     /// Whether any level changes a request's head.
     pub fn changes_request_headers(&self) -> bool {
-        let own = self.weighted_cluster().is_some_and(|cluster| !cluster.request_headers.is_empty());
-        let route = &self.route().request_headers;
-        let (host, table) = (&self.virtual_host().request_headers, &self.table.request_headers);
-        own || self.ordered([route, host, table]).any(|level| !level.is_empty())
+        self.mutating_levels().any(|level| !level.request_headers.is_empty())
     }
 
     /// Makes the changes of all levels to a request's head, in Envoy's order.
     pub fn change_request_headers(&self, subject: &mut Subject<'_>) {
-        let own = self.weighted_cluster().map(|cluster| &cluster.request_headers);
-        let route = &self.route().request_headers;
-        let (host, table) = (&self.virtual_host().request_headers, &self.table.request_headers);
-        for level in own.into_iter().chain(self.ordered([route, host, table])) {
-            level.apply(subject);
-        }
+        self.mutating_levels().for_each(|level| level.request_headers.apply(subject));
     }
 
     /// Whether any level changes a response's head.
     pub fn changes_response_headers(&self) -> bool {
-        let own = self.weighted_cluster().is_some_and(|cluster| !cluster.response_headers.is_empty());
-        let route = &self.route().response_headers;
-        let (host, table) = (&self.virtual_host().response_headers, &self.table.response_headers);
-        own || self.ordered([route, host, table]).any(|level| !level.is_empty())
+        self.mutating_levels().any(|level| !level.response_headers.is_empty())
     }
 
     /// Makes the changes of all levels to a response's head, in Envoy's order.
     pub fn change_response_headers(&self, subject: &mut Subject<'_>) {
-        let own = self.weighted_cluster().map(|cluster| &cluster.response_headers);
-        let route = &self.route().response_headers;
-        let (host, table) = (&self.virtual_host().response_headers, &self.table.response_headers);
-        for level in own.into_iter().chain(self.ordered([route, host, table])) {
-            level.apply(subject);
-        }
+        self.mutating_levels().for_each(|level| level.response_headers.apply(subject));
     }
 
-    /// The levels above in the order in which they are applied; the weighted cluster always comes before them.
-    fn ordered<'m>(&self, levels: [&'m HeaderMutations; 3]) -> impl Iterator<Item = &'m HeaderMutations> + use<'m> {
-        let [route, host, table] = levels;
+    /// The levels in the order in which their changes are made; the weighted cluster always comes first.
+    fn mutating_levels(&self) -> impl Iterator<Item = &Level> {
+        let own = self.weighted_cluster().map(|cluster| &cluster.level);
+        let (route, host, table) = (&self.route().level, &self.virtual_host().level, &self.table.level);
         let ordered = match (self.route().levels, self.table.order) {
-            (Levels::RouteOnly, _) => [Some(route), None, None],
-            (Levels::All, MutationOrder::LeastSpecificWins) => [Some(route), Some(host), Some(table)],
-            (Levels::All, MutationOrder::MostSpecificWins) => [Some(table), Some(host), Some(route)],
+            (Levels::RouteOnly, _) => [own, Some(route), None, None],
+            (Levels::All, MutationOrder::LeastSpecificWins) => [own, Some(route), Some(host), Some(table)],
+            (Levels::All, MutationOrder::MostSpecificWins) => [own, Some(table), Some(host), Some(route)],
         };
         ordered.into_iter().flatten()
     }
 
-    /// The least specific first.
+    /// What the levels say to filters, the least specific first.
     fn filter_levels(&self) -> [Option<&PerFilter>; 4] {
         let route = self.route();
-        let weighted = self.weighted_cluster().map(|cluster| &cluster.per_filter);
+        let weighted = self.weighted_cluster().map(|cluster| &cluster.level.per_filter);
         match route.levels {
-            Levels::RouteOnly => [None, None, Some(&route.per_filter), weighted],
+            Levels::RouteOnly => [None, None, Some(&route.level.per_filter), weighted],
             Levels::All => {
-                let host = &self.virtual_host().per_filter;
-                [Some(&self.table.per_filter), Some(host), Some(&route.per_filter), weighted]
+                let (table, host) = (&self.table.level.per_filter, &self.virtual_host().level.per_filter);
+                [Some(table), Some(host), Some(&route.level.per_filter), weighted]
             }
         }
     }

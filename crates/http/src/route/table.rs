@@ -11,9 +11,8 @@ use nuncio_message::Headers;
 use super::domains::Domains;
 use super::domains::without_port;
 use super::entry::Route;
-use super::header_mutations::HeaderMutations;
 use super::header_mutations::MutationOrder;
-use super::per_filter::PerFilter;
+use super::level::Level;
 use super::virtual_host::VirtualHost;
 
 /// `envoy.config.route.v3.RouteConfiguration`. Shared, immutable: a stream pins the table that it found its route in.
@@ -23,9 +22,7 @@ pub struct Table {
     pub(super) virtual_hosts: Box<[VirtualHost]>,
     pub(super) is_port_ignored: bool,
     pub(super) validates_clusters: Option<bool>,
-    pub(super) request_headers: HeaderMutations,
-    pub(super) response_headers: HeaderMutations,
-    pub(super) per_filter: PerFilter,
+    pub(super) level: Level,
     pub(super) order: MutationOrder,
     pub(super) internal_only_headers: Box<[Box<[u8]>]>,
 }

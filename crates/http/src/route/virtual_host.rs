@@ -12,10 +12,10 @@ use nuncio_proto::envoy::config::route::v3 as pb;
 use super::action::Defaults;
 use super::context::ParseContext;
 use super::entry::Route;
-use super::header_mutations::HeaderMutations;
 use super::index::RouteIndex;
+use super::level::Level;
+use super::level::LevelFields;
 use super::matcher::path_of;
-use super::per_filter::PerFilter;
 use super::retry_policy::RetryPolicy;
 
 /// `envoy.config.route.v3.VirtualHost`. Its domains are in the table.
@@ -25,9 +25,7 @@ pub struct VirtualHost {
     pub(super) routes: Box<[Route]>,
     /// Of the routes that are matched, if there are many.
     index: Option<Box<RouteIndex>>,
-    pub(super) request_headers: HeaderMutations,
-    pub(super) response_headers: HeaderMutations,
-    pub(super) per_filter: PerFilter,
+    pub(super) level: Level,
     requires_tls: RequiresTls,
     /// `include_request_attempt_count`: requests tell how often they were tried.
     pub includes_attempt_count: bool,
@@ -84,12 +82,14 @@ impl VirtualHost {
         let retry = retry.as_ref().is_some().then(|| retry.take()).flatten().map(Arc::new);
         let defaults = Defaults { retry, max_direct_response_body_bytes };
         let routes = f.each("routes", routes, |route, at| Route::parse(route, &defaults, cx, at));
-        let request = HeaderMutations::parse_request(request_headers_to_add, request_headers_to_remove, at);
-        let request = f.keep(request);
-        let response = HeaderMutations::parse_response(response_headers_to_add, response_headers_to_remove, at);
-        let response = f.keep(response);
-        let per_filter = PerFilter::parse(typed_per_filter_config, cx, at);
-        let per_filter = f.keep(per_filter);
+        let level = LevelFields {
+            request_headers_to_add,
+            request_headers_to_remove,
+            response_headers_to_add,
+            response_headers_to_remove,
+            typed_per_filter_config,
+        };
+        let level = f.keep(Level::parse(level, cx, at));
         f.unsupported("matcher", matcher);
         f.unsupported("virtual_clusters", virtual_clusters);
         f.unsupported("rate_limits", rate_limits);
@@ -112,9 +112,7 @@ impl VirtualHost {
                 name: name.into(),
                 routes: routes.into(),
                 index,
-                request_headers: request.take(),
-                response_headers: response.take(),
-                per_filter: per_filter.take(),
+                level: level.take(),
                 requires_tls,
                 includes_attempt_count: include_request_attempt_count,
                 shows_attempt_count: include_attempt_count_in_response,

@@ -7,8 +7,8 @@ use nuncio_proto::envoy::config::route::v3 as pb;
 
 use super::action::ClusterRef;
 use super::context::ParseContext;
-use super::header_mutations::HeaderMutations;
-use super::per_filter::PerFilter;
+use super::level::Level;
+use super::level::LevelFields;
 
 /// `envoy.config.route.v3.WeightedCluster`.
 pub struct WeightedClusters {
@@ -24,12 +24,8 @@ pub struct WeightedCluster {
     pub target: WeightedTarget,
     /// The authority that the request gets before the route's own rewrite.
     pub host_rewrite: Option<Box<[u8]>>,
-    /// Changes to the request's head, made before those of the route.
-    pub request_headers: HeaderMutations,
-    /// Changes to the response's head, made before those of the route.
-    pub response_headers: HeaderMutations,
-    /// What is said to filters.
-    pub per_filter: PerFilter,
+    /// Its changes to heads are made before those of the route.
+    pub(super) level: Level,
     weight: u32,
 }
 
@@ -112,12 +108,14 @@ impl WeightedCluster {
         let target = f.keep(target);
         let weight = f.required("weight", weight, |weight, _| Ok(weight));
         f.unsupported("metadata_match", metadata_match);
-        let request = HeaderMutations::parse_request(request_headers_to_add, request_headers_to_remove, at);
-        let request = f.keep(request);
-        let response = HeaderMutations::parse_response(response_headers_to_add, response_headers_to_remove, at);
-        let response = f.keep(response);
-        let per_filter = PerFilter::parse(typed_per_filter_config, cx, at);
-        let per_filter = f.keep(per_filter);
+        let level = LevelFields {
+            request_headers_to_add,
+            request_headers_to_remove,
+            response_headers_to_add,
+            response_headers_to_remove,
+            typed_per_filter_config,
+        };
+        let level = f.keep(Level::parse(level, cx, at));
         f.finish(|| Self {
             target: target.take(),
             host_rewrite: match host_rewrite_specifier {
@@ -126,9 +124,7 @@ impl WeightedCluster {
                 }
                 Some(HostRewriteSpecifier::HostRewriteLiteral(_)) | None => None,
             },
-            request_headers: request.take(),
-            response_headers: response.take(),
-            per_filter: per_filter.take(),
+            level: level.take(),
             weight: weight.take(),
         })
     }
