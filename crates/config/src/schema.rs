@@ -8,7 +8,7 @@ use prost_reflect::{DescriptorPool, ExtensionDescriptor, MessageDescriptor};
 
 use crate::at::type_name;
 use crate::policy::{Counter, Counts, Policy};
-use crate::rules::Plan;
+use crate::rules::{Features, Plan};
 
 /// The known messages, loaded on first use: that takes about 40 ms and 15 MB, which [`release`](Self::release) gives
 /// back. Owned by one thread.
@@ -17,6 +17,7 @@ pub struct Schema {
     pool: RefCell<Option<Rc<Pool>>>,
     policy: Policy,
     counter: Rc<Counter>,
+    features: Rc<RefCell<Features>>,
 }
 
 impl Schema {
@@ -47,7 +48,7 @@ impl Schema {
 
     pub(crate) fn pool(&self) -> Rc<Pool> {
         let mut pool = self.pool.borrow_mut();
-        Rc::clone(pool.get_or_insert_with(|| Rc::new(Pool::load(self.policy, Rc::clone(&self.counter)))))
+        Rc::clone(pool.get_or_insert_with(|| Rc::new(Pool::load(self))))
     }
 }
 
@@ -59,6 +60,8 @@ pub(crate) struct Pool {
     pub(crate) options: Options,
     pub(crate) policy: Policy,
     pub(crate) counter: Rc<Counter>,
+    /// What the runtime says of deprecations: known once a bootstrap was read.
+    pub(crate) features: Rc<RefCell<Features>>,
 }
 
 /// The options in which Envoy's protos state rules.
@@ -76,16 +79,21 @@ pub(crate) struct Options {
     pub(crate) disallowed: ExtensionDescriptor,
     /// `envoy.annotations.disallowed_by_default_enum`, on enum values.
     pub(crate) disallowed_value: ExtensionDescriptor,
+    /// `xds.annotations.v3.file_status`, `message_status` and `field_status`
+    pub(crate) file_status: ExtensionDescriptor,
+    pub(crate) message_status: ExtensionDescriptor,
+    pub(crate) field_status: ExtensionDescriptor,
 }
 
 impl Pool {
-    fn load(policy: Policy, counter: Rc<Counter>) -> Self {
+    fn load(schema: &Schema) -> Self {
         const BUILT: &str = "the build script made these descriptors";
         let raw = miniz_oxide::inflate::decompress_to_vec(nuncio_proto::DESCRIPTORS).expect(BUILT);
         let descriptors = DescriptorPool::decode(raw.as_slice()).expect(BUILT);
         let options = Options::of(&descriptors).expect(BUILT);
-        let plans = RefCell::default();
-        Self { descriptors, plans, options, policy, counter }
+        let (plans, policy) = (RefCell::default(), schema.policy);
+        let (counter, features) = (Rc::clone(&schema.counter), Rc::clone(&schema.features));
+        Self { descriptors, plans, options, policy, counter, features }
     }
 
     pub(crate) fn message(&self, full_name: &str) -> Option<MessageDescriptor> {
@@ -118,6 +126,9 @@ impl Options {
             deprecated_at: find("envoy.annotations.deprecated_at_minor_version")?,
             disallowed: find("envoy.annotations.disallowed_by_default")?,
             disallowed_value: find("envoy.annotations.disallowed_by_default_enum")?,
+            file_status: find("xds.annotations.v3.file_status")?,
+            message_status: find("xds.annotations.v3.message_status")?,
+            field_status: find("xds.annotations.v3.field_status")?,
         })
     }
 }

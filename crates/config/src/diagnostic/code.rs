@@ -41,6 +41,8 @@ pub const EXTRA_DOCUMENT: &str = "extra-document";
 pub const DEPRECATED: &str = "deprecated";
 /// A deprecated field or enum value that Envoy rejects.
 pub const DISALLOWED: &str = "disallowed";
+/// A message or field that Envoy's API marks as work in progress.
+pub const WORK_IN_PROGRESS: &str = "work-in-progress";
 /// A value that is well-formed but has no meaning here.
 pub const INVALID: &str = "invalid";
 /// A feature of Envoy that this proxy does not have yet.
@@ -78,4 +80,5 @@ pub const WARNINGS: &[&str] = &[
     NO_ROUTER,
     UNKNOWN_FIELD,
     UNREACHABLE_ROUTE,
+    WORK_IN_PROGRESS,
 ];

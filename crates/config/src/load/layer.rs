@@ -4,13 +4,14 @@ use std::mem;
 
 use miette::Diagnostic as _;
 use nuncio_proto::envoy::config::bootstrap::v3::Bootstrap;
-use prost::Name;
+use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, MessageDescriptor, Value};
 
 use crate::at::At;
 use crate::bind::Binder;
-use crate::diagnostic::{Diagnostic, Path, Position, Span, code};
+use crate::diagnostic::{Diagnostic, Diagnostics, Path, Position, Span, code};
 use crate::load::STATIC_RESOURCES;
+use crate::policy::Unknown;
 use crate::resource::{Origin, unwrap};
 use crate::rules::{Payloads, Stage};
 use crate::schema::Pool;
@@ -57,6 +58,20 @@ impl<'s> Layer<'s> {
         match self {
             Self::Tree(root) => Some(root),
             Self::Message(_) | Self::Nothing => None,
+        }
+    }
+
+    /// `layered_runtime`, encoded.
+    pub(super) fn runtime(&self, descriptor: &MessageDescriptor, pool: &Pool) -> Option<Vec<u8>> {
+        match self {
+            Self::Tree(root) => {
+                let (_, node) = root.entry("layered_runtime").or_else(|| root.entry("layeredRuntime"))?;
+                let unheard = Diagnostics::new();
+                let binder = Binder::new(pool, None, Unknown::Ignore);
+                Some(binder.message(descriptor, node, &At::root(&unheard), &[])?.encode_to_vec())
+            }
+            Self::Message(whole) => Some(whole.get_field_by_name("layered_runtime")?.as_message()?.encode_to_vec()),
+            Self::Nothing => None,
         }
     }
 

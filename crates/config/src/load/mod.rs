@@ -8,7 +8,7 @@ mod layer;
 
 use std::marker::PhantomData;
 
-use nuncio_proto::envoy::config::bootstrap::v3::Bootstrap;
+use nuncio_proto::envoy::config::bootstrap::v3::{Bootstrap, LayeredRuntime};
 use nuncio_proto::envoy::config::cluster::v3::Cluster;
 use nuncio_proto::envoy::config::listener::v3::Listener;
 use nuncio_proto::envoy::extensions::transport_sockets::tls::v3::Secret;
@@ -20,8 +20,8 @@ use crate::bind::Binder;
 use crate::diagnostic::{Diagnostic, Diagnostics, Path};
 use crate::load::layer::Layer;
 use crate::locator::Locator;
-use crate::rules::{Payloads, Stage};
-use crate::schema::Schema;
+use crate::rules::{Features, Payloads, Stage};
+use crate::schema::{Pool, Schema};
 use crate::source::Source;
 
 /// A bootstrap that was read. It may be used if there are no errors in [`diagnostics`](Self::diagnostics).
@@ -87,6 +87,7 @@ pub fn load_bootstrap<'s>(source: &'s Source, schema: &Schema) -> Loaded<'s> {
     let at = At::root(&diagnostics);
     let mut layers: Vec<Layer<'s>> =
         source.layers().map(|(source, before)| Layer::read(source, before, &pool, &at)).collect();
+    *pool.features.borrow_mut() = features(&layers, &pool);
     let bootstrap = skeleton(&mut layers, &binder, &at).unwrap_or_default();
     let listeners = resources(&mut layers, "listeners", &binder, &at);
     let clusters = resources(&mut layers, "clusters", &binder, &at);
@@ -107,6 +108,14 @@ fn skeleton(layers: &mut [Layer<'_>], binder: &Binder<'_>, at: &At<'_>) -> Optio
     };
     binder.check(&merged, payloads(layers), Stage::Bootstrap, at);
     (!at.sink().has_errors()).then(|| decode(&wire, at).ok()).flatten()
+}
+
+/// What the runtime's static layers say of deprecations: that decides how the rest is judged. Their own mistakes are found
+/// with those of the rest.
+fn features(layers: &[Layer<'_>], pool: &Pool) -> Features {
+    let Some(descriptor) = pool.message(&LayeredRuntime::full_name()) else { return Features::default() };
+    let wire: Vec<u8> = layers.iter().filter_map(|layer| layer.runtime(&descriptor, pool)).flatten().collect();
+    LayeredRuntime::decode(wire.as_slice()).map(|runtime| Features::read(&runtime)).unwrap_or_default()
 }
 
 fn payloads(layers: &[Layer<'_>]) -> Payloads {

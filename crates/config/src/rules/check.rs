@@ -3,7 +3,7 @@
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
 
 use crate::at::{At, type_name};
-use crate::diagnostic::{Failed, code};
+use crate::diagnostic::{Diagnostic, Failed, code};
 use crate::rules::constraint::{Constraint, LIST_CODES, MAP_CODES, Violation};
 use crate::rules::plan::{Deprecation, Plan, Rules};
 use crate::schema::Pool;
@@ -38,6 +38,7 @@ impl Checker<'_> {
     pub(crate) fn check(&self, message: &DynamicMessage, at: &At<'_>) {
         let plan = self.pool.plan(&message.descriptor());
         self.check_deprecations(message, &plan, at);
+        self.check_progress(message, &plan, at);
         for planned in &plan.fields {
             self.check_field(message, &planned.field, &planned.rules, at);
         }
@@ -169,7 +170,7 @@ impl Checker<'_> {
             if message.has_field(field) {
                 let since = deprecation.since.as_ref().map_or(String::new(), |v| format!(" since API version {v}"));
                 let what = format!("'{}' is deprecated{since}", field.name());
-                self.report(deprecation, &what, &at.field(field.name()));
+                self.report(deprecation, field.full_name(), what, &at.field(field.name()));
             }
         }
         for value in &plan.deprecated_values {
@@ -183,17 +184,39 @@ impl Checker<'_> {
             let is_there = message.has_field(&value.field) || value.field.containing_oneof().is_none();
             if is_used && is_there {
                 let what = format!("{} is deprecated", value.value.name());
-                self.report(&value.deprecation, &what, &at.field(value.field.name()));
+                self.report(&value.deprecation, value.value.full_name(), what, &at.field(value.field.name()));
             }
         }
     }
 
-    fn report(&self, deprecation: &Deprecation, what: &str, at: &At<'_>) {
-        if deprecation.is_disallowed && self.stage == Stage::Runtime {
-            at.error(code::DISALLOWED, format!("{what} and no longer allowed"));
-        } else {
+    fn report(&self, deprecation: &Deprecation, full_name: &str, what: String, at: &At<'_>) {
+        if self.stage == Stage::Bootstrap {
             at.warning(code::DEPRECATED, what);
+            return;
         }
+        if self.pool.features.borrow().allows(full_name, deprecation.is_disallowed) {
+            self.pool.counter.add(|counts| counts.deprecated_feature_use += 1);
+            at.warning(code::DEPRECATED, what);
+            return;
+        }
+        let help = format!("the runtime allows it, for now, with envoy.deprecated_features:{full_name}: true");
+        let error = Diagnostic::error(code::DISALLOWED, at.to_path(), format!("{what} and no longer allowed"));
+        at.report(error.with_help(Some(help)));
+    }
+
+    fn check_progress(&self, message: &DynamicMessage, plan: &Plan, at: &At<'_>) {
+        if let Some(why) = &plan.in_progress {
+            self.work_in_progress(format!("'{}' {why}", message.descriptor().full_name()), at);
+        }
+        for field in plan.fields_in_progress.iter().filter(|field| message.has_field(field)) {
+            let what = format!("'{}' is marked as work in progress", field.name());
+            self.work_in_progress(what, &at.field(field.name()));
+        }
+    }
+
+    fn work_in_progress(&self, what: String, at: &At<'_>) {
+        self.pool.counter.add(|counts| counts.wip_protos += 1);
+        at.warning(code::WORK_IN_PROGRESS, what);
     }
 }
 

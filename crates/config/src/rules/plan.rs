@@ -1,8 +1,8 @@
 //! Reads a message's rules from its descriptor.
 
 use prost_reflect::{
-    DynamicMessage, EnumDescriptor, EnumValueDescriptor, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor,
-    ReflectMessage,
+    DynamicMessage, EnumDescriptor, EnumValueDescriptor, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor,
+    OneofDescriptor, ReflectMessage,
 };
 
 use crate::rules::constraint::Constraint;
@@ -18,6 +18,9 @@ pub(crate) struct Plan {
     pub(super) children: Vec<FieldDescriptor>,
     pub(super) deprecated: Vec<(FieldDescriptor, Deprecation)>,
     pub(super) deprecated_values: Vec<DeprecatedValue>,
+    /// Why the message is work in progress.
+    pub(super) in_progress: Option<String>,
+    pub(super) fields_in_progress: Vec<FieldDescriptor>,
 }
 
 /// The rules of one field.
@@ -61,6 +64,8 @@ impl Plan {
             children: message.fields().filter(has_own_checks).collect(),
             deprecated: Vec::new(),
             deprecated_values: Vec::new(),
+            in_progress: in_progress(message, options),
+            fields_in_progress: Vec::new(),
         };
         for field in message.fields() {
             if field.field_descriptor_proto().options.is_some() {
@@ -88,6 +93,7 @@ impl Plan {
             }
             self.fields.push(FieldPlan { field: field.clone(), rules });
         }
+        self.read_status(field, &written, options);
         let is_disallowed = written.has_extension(&options.disallowed);
         if is_disallowed || flag(&written, "deprecated") {
             let since = written.has_extension(&options.deprecated_at).then(|| {
@@ -95,6 +101,12 @@ impl Plan {
                 version.as_str().unwrap_or_default().to_owned()
             });
             self.deprecated.push((field.clone(), Deprecation { since, is_disallowed }));
+        }
+    }
+
+    fn read_status(&mut self, field: &FieldDescriptor, written: &DynamicMessage, options: &Options) {
+        if is_in_progress(written, &options.field_status) {
+            self.fields_in_progress.push(field.clone());
         }
     }
 
@@ -134,6 +146,20 @@ impl Rules {
 
 fn flag(message: &DynamicMessage, name: &str) -> bool {
     message.get_field_by_name(name).and_then(|v| v.as_bool()).unwrap_or(false)
+}
+
+fn in_progress(message: &MessageDescriptor, options: &Options) -> Option<String> {
+    if is_in_progress(&message.options(), &options.message_status) {
+        return Some("is marked as work in progress".to_owned());
+    }
+    let file = message.parent_file();
+    let is_marked = is_in_progress(&file.options(), &options.file_status);
+    is_marked.then(|| format!("is contained in proto file '{}', which is marked as work in progress", file.name()))
+}
+
+fn is_in_progress(options: &DynamicMessage, status: &ExtensionDescriptor) -> bool {
+    options.has_extension(status)
+        && options.get_extension(status).as_message().is_some_and(|status| flag(status, "work_in_progress"))
 }
 
 fn is_required(oneof: &OneofDescriptor, options: &Options) -> bool {
