@@ -146,11 +146,15 @@ impl Source {
 
     /// The length of the content in bytes, once decoded.
     pub(crate) fn size(&self) -> usize {
-        let own = match &self.content {
-            Content::Wire(bytes) => bytes.len(),
-            Content::Yaml(_) | Content::Json(_) | Content::ProtoText(_) => self.text().map_or(0, str::len),
-        };
-        own + self.overlay.as_ref().map_or(0, |overlay| overlay.size())
+        self.bytes().len() + self.overlay.as_ref().map_or(0, |overlay| overlay.size())
+    }
+
+    /// The content of this source itself, in bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::Wire(bytes) => bytes,
+            Content::Yaml(_) | Content::Json(_) | Content::ProtoText(_) => self.text().unwrap_or_default().as_bytes(),
+        }
     }
 
     /// This source itself, without what lies over it.

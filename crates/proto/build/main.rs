@@ -5,12 +5,15 @@
 //! 1. `source` finds the `.proto` files that the `envoy-types` package ships;
 //! 2. `overlay` adds what Envoy has and that package lacks;
 //! 3. `names` makes every type name absolute, by protoc's rule;
-//! 4. `protox` links the files, and this file writes the results to `OUT_DIR`.
+//! 4. `prune` drops what no configuration needs;
+//! 5. `protox` links the files, and this file writes the results to `OUT_DIR`, with an `index` of the descriptors.
 
 #![expect(clippy::print_stdout, reason = "a build script talks to cargo on stdout")]
 
+mod index;
 mod names;
 mod overlay;
+mod prune;
 mod source;
 
 use std::collections::BTreeMap;
@@ -32,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files = source::parse_all()?;
     overlay::apply(&mut files)?;
     names::make_absolute(&mut files)?;
+    prune::prune(&mut files);
 
     let roots: Vec<String> = files.keys().cloned().collect();
     let mut compiler = protox::Compiler::with_file_resolver(Parsed(files));
@@ -59,14 +63,14 @@ impl FileResolver for Parsed {
 
 fn write_descriptors(encoded: &[u8], out: &std::path::Path) -> Result<(), Box<dyn Error>> {
     fs::write(out.join("descriptors.z"), miniz_oxide::deflate::compress_to_vec(encoded, 6))?;
+    let index = index::write(encoded)?;
+    fs::write(out.join("index.z"), miniz_oxide::deflate::compress_to_vec(index.as_bytes(), 6))?;
     println!("cargo:rustc-env=NUNCIO_DESCRIPTORS_LEN={}", encoded.len());
     Ok(())
 }
 
 fn generate(mut set: FileDescriptorSet) -> Result<(), Box<dyn Error>> {
     for file in &mut set.file {
-        // Calls are made on streams of our own, not by generated stubs.
-        file.service.clear();
         // A parser names every field of a message, deprecated ones too: a compiler warning for each would only be noise.
         file.message_type.iter_mut().for_each(undeprecate);
         for entry in file.enum_type.iter_mut().flat_map(|e| &mut e.value) {

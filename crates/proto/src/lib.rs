@@ -25,6 +25,10 @@ pub use messages::*;
 /// The `google.protobuf.FileDescriptorSet` of all files with their imports, deflated (raw, no zlib header).
 pub static DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.z"));
 
+/// What is in [`DESCRIPTORS`], deflated too: a line a file, in their order. A line has the length of the file's entry in the
+/// encoded set, the places of the files that it imports, counted from 0, the full names of its messages, and those of its extensions with a `+` in front.
+pub static DESCRIPTOR_INDEX: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/index.z"));
+
 /// The length of [`DESCRIPTORS`] once inflated, in bytes.
 pub const DESCRIPTORS_LEN: usize = parse_len(env!("NUNCIO_DESCRIPTORS_LEN"));
 

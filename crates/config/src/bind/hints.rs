@@ -52,14 +52,14 @@ impl Binder<'_> {
         const SAME_NAME: f64 = 0.5;
         const LIKELY: f64 = 0.75;
         let short = name.rsplit('.').next().unwrap_or(name);
-        let candidates = self.pool.messages().filter(|m| !m.is_map_entry());
-        let scored = candidates.map(|message| {
-            let alike = strsim::normalized_damerau_levenshtein(name, message.full_name());
-            let bonus = if message.name().eq_ignore_ascii_case(short) { SAME_NAME } else { 0.0 };
-            (alike + bonus, message)
-        });
-        let best = scored.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
-        (best.0 > LIKELY).then(|| best.1.full_name().to_owned())
+        let score = |known: &str| {
+            let alike = strsim::normalized_damerau_levenshtein(name, known);
+            let is_same = known.rsplit('.').next().is_some_and(|known| known.eq_ignore_ascii_case(short));
+            alike + if is_same { SAME_NAME } else { 0.0 }
+        };
+        let scored = self.pool.names().map(|known| (score(known), known));
+        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))?;
+        (best.0 > LIKELY).then(|| best.1.to_owned())
     }
 }
 

@@ -82,6 +82,7 @@ impl Loaded<'_> {
 /// Text, tree and one dynamic message are all that is held at a time, whatever the size of the configuration.
 pub fn load_bootstrap<'s>(source: &'s Source, schema: &Schema) -> Loaded<'s> {
     let pool = schema.pool();
+    pool.expect(&Bootstrap::full_name(), source.layers().map(|(layer, _)| layer.bytes()));
     let binder = Binder::of(&pool, source);
     let diagnostics = Diagnostics::new();
     let at = At::root(&diagnostics);

@@ -24,6 +24,7 @@ use crate::tree::{Key, Kind, Node, Scalar};
 pub fn check_resource(resource: &Any, schema: &Schema, at: &At<'_>) -> Result<Any, Invalid> {
     let pool = schema.pool();
     let name = type_name(&resource.type_url);
+    pool.expect(name, std::iter::once(resource.value.as_slice()));
     let Some(descriptor) = pool.message(name) else {
         return Err(at.error(code::UNKNOWN_TYPE, format!("unknown type '{name}'")));
     };
