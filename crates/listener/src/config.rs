@@ -168,7 +168,7 @@ fn parse_chain<F>(
         f.finish(|| parsed.take())
     });
     let one = match count {
-        0 => f.absent("a filter chain needs a network filter"),
+        0 => f.value("filters", (), |(), at| Err(at.not_implemented("a filter chain without network filters"))),
         1 => f.keep(Ok(())),
         _ => f.value("filters", (), |(), at| Err(at.not_implemented("more than one network filter"))),
     };

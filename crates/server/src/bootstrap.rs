@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nuncio_config::{AnyConfig, At, Diagnostic, Invalid, Schema, Source, load_bootstrap, scalar};
+use nuncio_config::{AnyConfig, At, Counts, Diagnostic, Invalid, Schema, Source, load_bootstrap, scalar};
 use nuncio_http::{ConnectionManager, LocalInfo, ParseContext, UpstreamOptions};
 use nuncio_listener::ListenerConfig;
 use nuncio_proto::envoy::config::bootstrap::v3 as pb;
@@ -42,6 +42,8 @@ pub(crate) struct ProcessConfig {
     pub(crate) stats: Settings,
     /// stats_flush_interval
     pub(crate) stats_flush_interval: Duration,
+    /// What was let pass.
+    pub(crate) counts: Counts,
 }
 
 /// What came of a configuration that was checked. It may be run if there are no errors.
@@ -97,13 +99,29 @@ pub(crate) fn check(source: &Source, options: &Options, threads: u16, registry: 
         let world = World { registry, names: &names, local: &local };
         let filter = |any: AnyConfig, buffer_limit: u32, at: &At<'_>| manager(&any, buffer_limit, at, &world);
         if let Ok(listener) = resource.message(&at).and_then(|proto| ListenerConfig::parse(proto, &at, filter)) {
+            check_address(&listener, &config.listeners, &at);
             config.listeners.push(listener);
         }
     }
+    config.process.counts = schema.counts();
     schema.release();
     let mut findings = loaded.findings();
     findings.retain(|finding| !options.checks.is_off(finding));
     Checked { config, findings, errors: found.errors(), dropped: found.dropped() }
+}
+
+/// Two listeners of different names may not listen at the same address, unless the system is to choose its port.
+fn check_address<F>(listener: &ListenerConfig<F>, others: &[ListenerConfig<F>], at: &At<'_>) {
+    let socket = listener.address.socket();
+    // Without a name they are called by their address.
+    let is_unnamed = listener.name == socket.to_string();
+    let is_other = |other: &ListenerConfig<F>| is_unnamed || other.name != listener.name;
+    let is_same = |other: &ListenerConfig<F>| other.address.socket() == socket && is_other(other);
+    if socket.port() != 0 && others.iter().any(is_same) {
+        let name = &listener.name;
+        at.field("address")
+            .invalid(format!("error adding listener: '{name}' has duplicate address '{socket}' as existing listener"));
+    }
 }
 
 /// The bytes of a file or environment variable, read once.
@@ -263,5 +281,6 @@ fn check_bootstrap(proto: pb::Bootstrap, options: &Options, at: &At<'_>) -> Resu
         node: node.take().unwrap_or_default(),
         stats: stats.take(),
         stats_flush_interval: stats_flush_interval.take().unwrap_or(STATS_FLUSH_INTERVAL),
+        counts: Counts::default(),
     })
 }

@@ -22,11 +22,11 @@ use crate::validate::CheckOptions;
     args_override_self = false
 )]
 pub(crate) struct Options {
-    /// Bootstrap file (.yaml, .yml, .json, .pb)
+    /// Bootstrap file (.yaml, .yml, .json, .pb, .pb_text)
     #[arg(short = 'c', long, value_name = "FILE")]
     pub(crate) config_path: Option<PathBuf>,
-    /// Bootstrap as YAML text; not together with --config-path yet
-    #[arg(long, value_name = "YAML", conflicts_with = "config_path")]
+    /// Bootstrap as YAML text; merged into that of --config-path
+    #[arg(long, value_name = "YAML")]
     pub(crate) config_yaml: Option<String>,
     /// Worker threads; by default one for each processor that may be used
     #[arg(long, value_name = "N")]
@@ -317,7 +317,6 @@ mod tests {
         check("-l bogus", "invalid log level specified 'bogus'");
         check("--stats-tag x", "misformatted stats-tag 'x'");
         check("--restart-epoch 1", "1 is not in 0..=0");
-        check("-c a --config-yaml b", "cannot be used with");
         check("extra", "unexpected argument 'extra'");
     }
 

@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         tracing::warn!(%error, "cannot raise the limit on open descriptors");
     }
     let Config { process, listeners, clusters } = config;
-    let ProcessConfig { admin, node, stats: settings, stats_flush_interval } = process;
+    let ProcessConfig { admin, node, stats: settings, stats_flush_interval, counts } = process;
     let store = Store::with_settings(workers + 1, settings);
     let files = Arc::new(FileManager::new(FileOptions {
         flush_interval: options.file_flush_interval(),
@@ -77,6 +77,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         stats_flush_interval,
         uptime,
     };
+    server.stats.loaded(counts);
     drop(source);
     // What the configuration was read from is far larger than what came of it.
     memory::give_back();
@@ -86,13 +87,18 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 /// The configuration that the command line gives.
 fn source(options: &Options) -> anyhow::Result<Source> {
-    match (&options.config_path, &options.config_yaml) {
-        (Some(path), _) => {
-            Source::from_file(path).map_err(|error| anyhow::anyhow!("Invalid path: {}: {error}", path.display()))
-        }
-        (None, Some(text)) => Ok(Source::yaml("--config-yaml", text)),
-        (None, None) => anyhow::bail!("At least one of --config-path or --config-yaml should be non-empty"),
-    }
+    let overlay = options.config_yaml.as_ref().filter(|text| !text.is_empty());
+    let overlay = overlay.map(|text| Source::yaml("--config-yaml", text));
+    let Some(path) = &options.config_path else {
+        return overlay
+            .ok_or_else(|| anyhow::anyhow!("At least one of --config-path or --config-yaml should be non-empty"));
+    };
+    let file = Source::from_file(path);
+    let file = file.map_err(|error| anyhow::anyhow!("Invalid path: {}: {error}", path.display()))?;
+    Ok(match overlay {
+        Some(overlay) => file.with_overlay(overlay),
+        None => file,
+    })
 }
 
 fn write_base_id(options: &Options) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use nuncio_admin::pages::{Refresh, Usage};
+use nuncio_config::Counts;
 use nuncio_http::RouterStats;
 use nuncio_stats::{Dynamic, Group, LocalDynamic, Store, WorkerIndex, stat_group};
 use nuncio_telemetry::access_log::file::{FileManager, FileStats};
@@ -121,7 +122,7 @@ pub(crate) struct ServerStats {
     server: Group<Server>,
     clusters: Group<ClusterManager>,
     listeners: Group<ListenerManager>,
-    _runtime: Group<Runtime>,
+    runtime: Group<Runtime>,
     _watchdogs: Vec<Group<Watchdog>>,
     _overload: Group<Overload>,
     /// `http.async-client.`: of the server's own calls, of which there are none yet.
@@ -154,7 +155,7 @@ impl ServerStats {
             server: Server::new(&store.scope("server.")),
             clusters: ClusterManager::new(&store.scope("cluster_manager.")),
             listeners: ListenerManager::new(&store.scope("listener_manager.")),
-            _runtime: runtime(store),
+            runtime: runtime(store),
             _watchdogs: watchdogs,
             _overload: Overload::new(&store.scope("")),
             _own_calls: RouterStats::new(&store.scope("http.async-client.")),
@@ -224,6 +225,18 @@ impl ServerStats {
         let elapsed = u64::try_from(self.uptime.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.server.local(WorkerIndex::MAIN).initialization_time_ms.record(elapsed);
         self.set_state();
+    }
+
+    /// What was let pass in the bootstrap.
+    pub(crate) fn loaded(&self, counts: Counts) {
+        let Counts { static_unknown_fields, dynamic_unknown_fields, wip_protos, deprecated_feature_use } = counts;
+        let server = self.server.local(WorkerIndex::MAIN);
+        server.static_unknown_fields.add(static_unknown_fields);
+        server.dynamic_unknown_fields.add(dynamic_unknown_fields);
+        server.wip_protos.add(wip_protos);
+        let runtime = self.runtime.local(WorkerIndex::MAIN);
+        runtime.deprecated_feature_use.add(deprecated_feature_use);
+        runtime.deprecated_feature_seen_since_process_start.set(deprecated_feature_use);
     }
 
     /// So many drivers and streams have panicked so far, on all workers.

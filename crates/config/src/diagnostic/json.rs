@@ -20,11 +20,12 @@ fn line(diagnostic: &Diagnostic, source: &Source) -> String {
     if !diagnostic.path.is_root() {
         put("path", diagnostic.path.to_string().into());
     }
-    put("file", source.name().into());
-    if let Some(Span { start, end }) = diagnostic.span {
-        put("line", start.line.into());
+    let place = diagnostic.span.map(|span| source.place(span.start.line));
+    put("file", place.map_or(source.name(), |(name, _)| name).into());
+    if let (Some(Span { start, end }), Some((_, number))) = (diagnostic.span, place) {
+        put("line", number.into());
         put("column", start.column.into());
-        put("end_line", end.line.into());
+        put("end_line", (number + end.line.saturating_sub(start.line)).into());
         put("end_column", end.column.into());
     }
     if let Some(help) = &diagnostic.help {

@@ -1,7 +1,8 @@
 //! What `--mode validate` says, to people and to programs.
 
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn validate(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nuncio"));
@@ -58,4 +59,40 @@ fn an_error_cannot_be_switched_off() {
     let output = validate(&["--config-yaml", "{}", "--lint-off", "reference"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(told(&output).1.contains("invalid value 'reference'"));
+}
+
+#[test]
+fn a_finding_names_the_text_it_is_about() {
+    let file = broken("16_many_errors.yaml");
+    let check = |extra: &[&str], expected: &[&str]| {
+        let yaml = "node: {id: a}\nstats_flush_interval: 5";
+        let output = validate(&[&["-c", &file, "--config-yaml", yaml], extra].concat());
+        let (_, stderr) = told(&output);
+        for part in expected {
+            assert!(stderr.contains(part), "{part} in {stderr}");
+        }
+    };
+    check(&[], &["16_many_errors.yaml:38:11", "--> --config-yaml:2:23\n", "2 | stats_flush_interval: 5\n"]);
+    let place = r#""file":"--config-yaml","help":"write 5s","line":2,"#;
+    check(&["--error-format", "json"], &[place, r#""line":38"#]);
+}
+
+/// The end of the name tells the form; what has none is JSON. A pipe is read once, and need not be a file.
+#[test]
+fn a_bootstrap_may_come_through_a_pipe() {
+    let check = |text: &str, overlay: &str, is_valid: bool| {
+        let arguments = ["--mode", "validate", "-c", "/dev/stdin", "--config-yaml", overlay];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nuncio"));
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary was built");
+        let mut pipe = child.stdin.take().expect("it is piped");
+        pipe.write_all(text.as_bytes()).expect("it is read to its end");
+        drop(pipe);
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.success(), is_valid, "{:?}", told(&output));
+    };
+    check("{\"node\": {\"id\": \"a\"}}", "", true);
+    check("{\"node\": {\"id\": \"a\"}}", "node: {cluster: b}", true);
+    check("node: {id: a}", "", false);
+    check("", "", false);
 }
