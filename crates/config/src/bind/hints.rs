@@ -36,11 +36,16 @@ impl Binder<'_> {
         FieldHint { field: meant, text }
     }
 
-    /// The full name of a type that is called nearly like `name`.
+    /// The full name of a type that is called nearly like `name`: of the first few that are wrong.
     pub(super) fn type_hint(&self, name: &str) -> Option<String> {
+        /// Each costs as much as reading some hundred lines.
+        const MOST: usize = 50;
         let mut known = self.type_hints.borrow_mut();
         if let Some(hint) = known.get(name) {
             return hint.clone();
+        }
+        if known.len() >= MOST {
+            return None;
         }
         let hint = self.similar_type(name);
         known.insert(name.to_owned(), hint.clone());

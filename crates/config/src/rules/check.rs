@@ -1,5 +1,8 @@
 //! Walks a message with the rules of its type, and of everything in it.
 
+use std::collections::HashSet;
+
+use prost::Message;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
 
 use crate::at::{At, type_name};
@@ -85,7 +88,8 @@ impl Checker<'_> {
                 if let Some(items) = items {
                     list.iter().enumerate().for_each(|(i, item)| self.check_item(field, items, item, &at.index(i)));
                 }
-                count.judge(list.len(), &LIST_CODES, "item").or_else(|| repeated(list).filter(|_| *is_unique))
+                let counted = count.judge(list.len(), &LIST_CODES, "item");
+                counted.or_else(|| is_unique.then(|| repeated(list)).flatten())
             }
             (Constraint::Map { count, keys, values }, Value::Map(map)) => {
                 for (key, value) in map {
@@ -241,10 +245,21 @@ fn is_wrapper(message: &DynamicMessage) -> bool {
         && !matches!(descriptor.name(), "Value" | "ListValue")
 }
 
-/// The first item that occurs before. Lists with this rule are short.
+/// The first item that occurs before.
 fn repeated(list: &[Value]) -> Option<Violation> {
-    let again = (1..list.len()).find(|i| list[..*i].contains(&list[*i]))?;
+    let mut seen = HashSet::with_capacity(list.len());
+    let again = list.iter().position(|item| !seen.insert(identity(item)))?;
     Some(("repeated.unique", format!("items must differ, but item {again} is there twice")))
+}
+
+/// Equal for equal items of one list, which has no maps in it.
+fn identity(item: &Value) -> Vec<u8> {
+    match item {
+        Value::String(text) => text.as_bytes().to_vec(),
+        Value::Bytes(bytes) => bytes.to_vec(),
+        Value::Message(message) => message.encode_to_vec(),
+        other => other.to_string().into_bytes(),
+    }
 }
 
 /// The oneof that protoc makes for a proto3 `optional` field.

@@ -74,7 +74,8 @@ impl Files {
                 next.extend(&self.files[place].imports);
             }
         }
-        fresh.iter().flat_map(|place| &self.set[self.files[*place].entry.clone()]).copied().collect()
+        let entries: Vec<&[u8]> = fresh.iter().map(|place| &self.set[self.files[*place].entry.clone()]).collect();
+        entries.concat()
     }
 }
 
