@@ -2,7 +2,7 @@
 //!
 //! Each overlay file names the file that it amends by its own path. A message or enum that is new is added whole; in one
 //! that exists, the fields, values and nested types given are added. A field whose number exists replaces the old one:
-//! so a rename, a new rule or a deprecation is written down. The overlay was made by comparing the package's descriptors
+//! so a rename, a new rule or a deprecation is written down; and so does an annotation of the file. The overlay was made by comparing the package's descriptors
 //! with those inside the Envoy 1.40 binary.
 
 use std::error::Error;
@@ -63,6 +63,11 @@ fn merge_file(file: &mut FileDescriptorProto, patch: FileDescriptorProto) -> Res
         if !file.dependency.contains(&import) {
             file.dependency.push(import);
         }
+    }
+    if let Some(options) = patch.options {
+        let known = &mut file.options.get_or_insert_default().uninterpreted_option;
+        known.retain(|old| !options.uninterpreted_option.iter().any(|new| new.name == old.name));
+        known.extend(options.uninterpreted_option);
     }
     merge_messages(&mut file.message_type, patch.message_type)?;
     merge_enums(&mut file.enum_type, patch.enum_type)
