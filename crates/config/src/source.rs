@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path as FilePath;
 use std::sync::OnceLock;
 
@@ -88,9 +88,15 @@ impl Source {
     /// Reads a file: once, from its start to its end, so that a pipe will do.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the file cannot be read, or has more than 256 MiB.
     pub fn from_file(path: &FilePath) -> io::Result<Self> {
-        let bytes = fs::read(path)?;
+        /// Forty times a configuration of 10,000 clusters and 20,000 routes. A device has no end.
+        const MAX_BYTES: u64 = 256 * 1024 * 1024;
+        let mut bytes = Vec::new();
+        fs::File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "more than 256 MiB"));
+        }
         Ok(Self::from_bytes(path.display().to_string(), bytes))
     }
 
@@ -189,9 +195,11 @@ fn strict_utf8(bytes: Vec<u8>) -> Result<String, usize> {
     String::from_utf8(bytes).map_err(|error| error.utf8_error().valid_up_to())
 }
 
-fn line_starts(text: &str) -> Vec<usize> {
-    let breaks = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
-    std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect()
+/// Where the lines of a text start, in bytes. A carriage return ends a line too, by itself or in front of a line feed.
+pub(crate) fn line_starts(text: &str) -> Vec<usize> {
+    let bytes = text.as_bytes();
+    let is_end = |at: &usize| bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'));
+    std::iter::once(0).chain((0..bytes.len()).filter(is_end).map(|at| at + 1)).collect()
 }
 
 /// yaml-cpp reads UTF-8, UTF-16 and UTF-32, with a byte-order mark or told by the zero bytes of the first character,
@@ -268,6 +276,7 @@ mod tests {
     #[test]
     fn lines_are_counted_from_one() {
         let source = Source::yaml("a", "x\r\ny\n");
+        assert_eq!(Source::yaml("a", "x\ry\r").line(2), Some("y"));
         assert_eq!(source.line(0), None);
         assert_eq!(source.line(1), Some("x"));
         assert_eq!(source.line(2), Some("y"));

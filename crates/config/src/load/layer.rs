@@ -15,7 +15,7 @@ use crate::policy::Unknown;
 use crate::resource::{Origin, unwrap};
 use crate::rules::{Payloads, Stage};
 use crate::schema::Pool;
-use crate::source::{Input, Source};
+use crate::source::{Input, Source, line_starts};
 use crate::tree::{self, MAX_DEPTH, Node};
 
 /// A bootstrap, or what lies over one.
@@ -217,9 +217,9 @@ fn too_deep(text: &str) -> Option<usize> {
 }
 
 fn place(text: &str, offset: usize, before: u32) -> Position {
-    let head = text.get(..offset).unwrap_or(text);
-    let start = head.rfind('\n').map_or(0, |end| end + 1);
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let line = number(head.matches('\n').count()).saturating_add(before).saturating_add(1);
-    Position { line, column: number(head[start..].chars().count()).saturating_add(1) }
+    let starts = line_starts(text);
+    let line = starts.partition_point(|start| *start <= offset);
+    let head = text.get(starts[line - 1]..offset).unwrap_or_default();
+    Position { line: number(line).saturating_add(before), column: number(head.chars().count()).saturating_add(1) }
 }

@@ -227,7 +227,8 @@ impl<'t> Reader<'t, '_> {
         let next = chars.next()?;
         self.rest = chars.as_str();
         match next {
-            '\n' => self.place = Position { line: self.place.line.saturating_add(1), column: 1 },
+            '\r' if self.rest.starts_with('\n') => {}
+            '\n' | '\r' => self.place = Position { line: self.place.line.saturating_add(1), column: 1 },
             _ => self.place.column = self.place.column.saturating_add(1),
         }
         Some(next)

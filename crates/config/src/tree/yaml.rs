@@ -7,6 +7,7 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Path, Position, Span, code};
+use crate::source::line_starts;
 use crate::tree::scalar::{is_null, resolve_plain};
 use crate::tree::{Key, Kind, MAX_DEPTH, MapBuilder, Node, Scalar};
 
@@ -19,7 +20,7 @@ pub(super) fn read<'t>(text: &'t str, before: u32, sink: &Diagnostics) -> Option
         let step = match event {
             Ok((Event::DocumentEnd, _)) => break,
             Ok((event, span)) => reader.take(event, convert(span)),
-            Err(error) => Err(syntax_error(&error, before)),
+            Err(error) => Err(syntax_error(&error, text, before)),
         };
         if let Err(error) = step {
             sink.push(error);
@@ -199,8 +200,9 @@ fn has_tag(tag: Option<&Tag>, suffix: &str) -> bool {
     tag.is_some_and(|t| t.handle == "!" && t.suffix == suffix)
 }
 
-fn syntax_error(error: &ScanError, before: u32) -> Diagnostic {
-    let place = position(error.marker(), before);
+fn syntax_error(error: &ScanError, text: &str, before: u32) -> Diagnostic {
+    // The parser has the end of the text behind a line break, whether there is one or not.
+    let place = position(error.marker(), before).min(end_of(text, before));
     self::error(Span::at(place), error.info())
 }
 
@@ -211,6 +213,14 @@ fn error(span: Span, message: &str) -> Diagnostic {
 fn convert(span: saphyr_parser::Span, before: u32) -> Span {
     let (start, end) = (position(&span.start, before), position(&span.end, before));
     Span { start, end }
+}
+
+fn end_of(text: &str, before: u32) -> Position {
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    let starts = line_starts(text);
+    let last = starts.last().map_or(text, |start| &text[*start..]);
+    let (line, column) = (number(starts.len()).saturating_add(before), number(last.chars().count()).saturating_add(1));
+    Position { line, column }
 }
 
 fn position(marker: &saphyr_parser::Marker, before: u32) -> Position {
