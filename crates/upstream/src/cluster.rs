@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nuncio_stats::{Group, Scope};
 
-use crate::{BreakerStats, Breakers, HostSet, MembershipStats, RoutingPriority, Thresholds, TrafficStats};
+use crate::{Breakers, HostSet, MembershipStats, RoutingPriority, Thresholds, TrafficStats};
 
 /// `envoy.config.cluster.v3.Cluster.LbPolicy`, as far as supported.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,7 +53,7 @@ impl Cluster {
         // Envoy replaces the colon, which separates labels in some sinks.
         let scope = root.scope(&format!("cluster.{}.", config.stat_name.replace(':', "_")));
         let breakers = ["default", "high"].map(|priority| scope.scope(&format!("circuit_breakers.{priority}.")));
-        let [default, high] = breakers.map(|scope| BreakerStats::new(&scope));
+        let [default, high] = breakers;
         let membership = MembershipStats::new(&scope);
         {
             let stats = membership.local(nuncio_stats::WorkerIndex::MAIN);
@@ -71,8 +71,8 @@ impl Cluster {
             stats: TrafficStats::new(&scope),
             membership,
             breakers: [
-                Arc::new(Breakers::new(config.thresholds[0], default)),
-                Arc::new(Breakers::new(config.thresholds[1], high)),
+                Arc::new(Breakers::new(config.thresholds[0], &default)),
+                Arc::new(Breakers::new(config.thresholds[1], &high)),
             ],
             scope,
             config,

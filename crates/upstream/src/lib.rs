@@ -20,4 +20,4 @@ pub use host::{Host, HostLocal, HostSet, HostStats, Locality};
 pub use parse::{HttpOptionsProto, ParseContext, ParseHttp};
 pub use pool::{Pool, Waiting};
 pub use registry::{ClusterRef, Clusters};
-pub use stats::{BreakerStats, MembershipStats, TrafficStats};
+pub use stats::{MembershipStats, TrafficStats};

@@ -121,3 +121,14 @@ stat_group! {
         gauge rq_retry_open,
     }
 }
+
+stat_group! {
+    /// What is left of one priority's circuit breakers, with `track_remaining`.
+    pub struct RemainingStats {
+        gauge remaining_cx,
+        set_gauge remaining_cx_pools,
+        gauge remaining_pending,
+        gauge remaining_retries,
+        gauge remaining_rq,
+    }
+}

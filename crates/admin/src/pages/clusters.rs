@@ -86,7 +86,7 @@ fn as_text(clusters: &[Arc<Cluster>]) -> String {
         let (name, config) = (&cluster.config.name, &cluster.config);
         let _ = writeln!(out, "{name}::observability_name::{}", config.stat_name);
         for (priority, thresholds) in ["default", "high"].iter().zip(&config.thresholds) {
-            let Thresholds { max_connections, max_pending_requests, max_requests, max_retries } = thresholds;
+            let Thresholds { max_connections, max_pending_requests, max_requests, max_retries, .. } = thresholds;
             let _ = writeln!(out, "{name}::{priority}_priority::max_connections::{max_connections}");
             let _ = writeln!(out, "{name}::{priority}_priority::max_pending_requests::{max_pending_requests}");
             let _ = writeln!(out, "{name}::{priority}_priority::max_requests::{max_requests}");
@@ -129,7 +129,7 @@ fn status(cluster: &Cluster) -> Json {
     let config = &cluster.config;
     let hosts = cluster.hosts().hosts().iter().map(|host| host_status(host)).collect();
     let thresholds = ["", "HIGH"].iter().zip(&config.thresholds).map(|(priority, thresholds)| {
-        let Thresholds { max_connections, max_pending_requests, max_requests, max_retries } = *thresholds;
+        let Thresholds { max_connections, max_pending_requests, max_requests, max_retries, .. } = *thresholds;
         let limit = |number: u32| Json::Number(number.into());
         // They are wrapped numbers, so that zero is told too.
         let mut fields = vec![

@@ -70,7 +70,7 @@ fn calm(world: &World) {
 fn breakers(world: &World) {
     for cluster in world.clusters.borrow().iter() {
         for priority in [RoutingPriority::Default, RoutingPriority::High] {
-            for resource in [Resource::Connections, Resource::PendingRequests, Resource::Requests, Resource::Retries] {
+            for resource in Resource::ALL {
                 let taken = cluster.breakers(priority).in_use(resource);
                 if taken != 0 {
                     world.ledger.fail(&world.sim, format!("{taken} of the breaker of {resource:?} are still taken"));

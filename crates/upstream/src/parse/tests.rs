@@ -130,6 +130,20 @@ fn limits_are_by_priority_and_the_first_counts() {
 }
 
 #[test]
+fn only_connections_can_be_limited_per_host() {
+    let check = |thresholds, expected: Option<Option<u32>>| {
+        let breakers = pb::CircuitBreakers { per_host_thresholds: vec![thresholds], ..Default::default() };
+        let config = parse(pb::Cluster { circuit_breakers: Some(breakers), ..cluster() });
+        assert_eq!(config.ok().map(|config| config.thresholds[0].max_connections_per_host), expected);
+    };
+    let none = breakers_pb::Thresholds::default;
+    check(breakers_pb::Thresholds { max_connections: Some(3), ..none() }, Some(Some(3)));
+    check(breakers_pb::Thresholds { track_remaining: true, ..none() }, Some(None));
+    check(breakers_pb::Thresholds { max_requests: Some(1), ..none() }, None);
+    check(breakers_pb::Thresholds { max_retries: Some(1), ..none() }, None);
+}
+
+#[test]
 fn http_options_reach_their_layer() {
     let proto = pb::Cluster { max_requests_per_connection: Some(3), ..cluster() };
     let config = parse(proto).expect("valid");

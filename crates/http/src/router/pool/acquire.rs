@@ -30,7 +30,7 @@ impl HostPool {
                 return Acquired::Ready(connection);
             }
             self.pool.borrow_mut().put_ready(Same(connection));
-            self.stats.upstream_rq_pending_overflow.inc();
+            self.stats.upstream_rq_active_overflow.inc();
             return Acquired::Overflow;
         }
         if !breakers.allows(Resource::PendingRequests) {

@@ -26,15 +26,24 @@ impl HostPool {
             return;
         }
         // One connection is always allowed, whatever the limit.
-        if self.cluster.breakers(self.priority).allows(Resource::Connections) || connections == 0 {
+        if self.allows_connection() || connections == 0 {
             self.connect();
         } else {
             self.stats.upstream_cx_overflow.inc();
         }
     }
 
+    fn allows_connection(&self) -> bool {
+        let breakers = self.cluster.breakers(self.priority);
+        let has_room = |limit: u32| self.host().stats().cx_active < i64::from(limit);
+        breakers.allows(Resource::Connections) && breakers.thresholds().max_connections_per_host.is_none_or(has_room)
+    }
+
     fn connect(self: &Rc<Self>) {
         self.pool.borrow_mut().begin_connect();
+        if self.pool.borrow().connections() == 1 {
+            self.in_use.set(Some(self.take(Resource::ConnectionPools)));
+        }
         self.stats.upstream_cx_total.inc();
         self.stats.upstream_cx_active.inc();
         // As Envoy, whose codec is made before the connection stands.
@@ -121,7 +130,7 @@ impl HostPool {
     fn connect_failed(self: &Rc<Self>, end: UpstreamEnd) {
         self.stats.upstream_cx_connect_fail.inc();
         self.host.cx_connect_fail(1);
-        self.pool.borrow_mut().closed();
+        self.closed();
         self.stats.upstream_cx_active.dec();
         self.stats.upstream_cx_destroy.inc();
         self.host.cx_active(-1);

@@ -10,7 +10,7 @@ mod counts;
 mod pick;
 mod upstream;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -40,6 +40,8 @@ pub(crate) struct HostPool {
     priority: RoutingPriority,
     options: Arc<UpstreamOptions>,
     pool: RefCell<Pool<Same, (StreamKey, u32, BreakerSlot)>>,
+    /// Held while there are connections.
+    in_use: Cell<Option<BreakerSlot>>,
 }
 
 /// A place in the queue of a pool.
@@ -64,6 +66,7 @@ impl HostPool {
             options: Arc::clone(&cluster.config.http).downcast().unwrap_or_default(),
             cluster: Arc::clone(cluster),
             pool: RefCell::default(),
+            in_use: Cell::default(),
         }
     }
 
@@ -103,6 +106,14 @@ impl HostPool {
         }
         if is_planted(Plant::LeakedBreakerSlot) {
             std::mem::forget(cancelled);
+        }
+    }
+
+    /// A connection has gone, or could not be made.
+    fn closed(&self) {
+        self.pool.borrow_mut().closed();
+        if self.pool.borrow().connections() == 0 {
+            self.in_use.set(None);
         }
     }
 

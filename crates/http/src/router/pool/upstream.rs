@@ -84,7 +84,7 @@ impl Upstream {
     pub(crate) fn closed(&self, connection: &Rc<Connection>, had_streams: bool) {
         let (pool, stats) = (&self.pool, &self.pool.stats);
         pool.leave(connection);
-        pool.pool.borrow_mut().closed();
+        pool.closed();
         pool.host.cx_active(-1);
         stats.upstream_cx_active.dec();
         stats.upstream_cx_destroy.inc();
