@@ -22,6 +22,7 @@ mod router;
 mod sanitize_hop_by_hop;
 mod sleep;
 mod streams;
+mod upgrade;
 mod wake;
 
 pub use body_format::BodyFormat;

@@ -9,6 +9,7 @@ use nuncio_telemetry::AccessLogs;
 
 use super::config::ConnectionManager;
 use super::stats::{Counts, ManagerStats};
+use super::upgrades::UpgradeLocal;
 use crate::chain::Plan;
 use crate::filter::FactoryContext;
 use crate::http_worker::HttpWorker;
@@ -20,6 +21,7 @@ pub struct Manager {
     pub(crate) stats: Local<ManagerStats>,
     pub(crate) counts: Counts,
     pub(crate) plan: Rc<Plan>,
+    pub(super) upgrades: Vec<UpgradeLocal>,
     pub(crate) access_logs: Arc<AccessLogs>,
     pub(super) listener: ListenerInfo,
     /// The router's filters for attempts on clusters that have none.
@@ -59,6 +61,7 @@ impl Manager {
             counts,
             listener,
             plan: Rc::new(plan),
+            upgrades: config.upgrades.iter().map(|upgrade| UpgradeLocal::build(upgrade, &cx)).collect(),
             access_logs: Arc::clone(access_logs),
             upstream_plan,
             http1: Rc::new(config.http1.clone()),

@@ -30,6 +30,7 @@ mod stats;
 mod stream;
 mod task;
 mod timeouts;
+mod upgrades;
 
 pub(crate) use codec_options::{CommonOptions, codec_options_http1, codec_options_http2};
 pub use config::{CodecType, ConnectionManager, LocalInfo, ParseContext, ServerHeader};

@@ -15,6 +15,7 @@ use crate::client::CallEvent;
 use crate::filter::LocalReply;
 use crate::local_reply;
 use crate::sanitize_hop_by_hop;
+use crate::upgrade;
 
 /// Sends what has passed the response filters downstream.
 pub(super) struct ToDownstream;
@@ -79,6 +80,9 @@ fn send_head(mut headers: Headers, end_stream: bool, core: &mut Core) {
     let now = core.now();
     core.info.timing.mark(Moment::DownstreamSendBegin, now);
     match &core.source {
+        Source::Connection { connection, id } if core.is_extended_connect => {
+            connection.send_head(*id, &upgrade::response_to_http2(&headers), end_stream);
+        }
         Source::Connection { connection, id } => connection.send_head(*id, &headers, end_stream),
         Source::Call(exchange) => exchange.push(CallEvent::Head { headers: headers.clone(), end_stream }),
         Source::None => {}
@@ -124,8 +128,13 @@ fn finish_head(headers: &mut Headers, core: &mut Core) {
     manager.counts.response(status);
     let Source::Connection { connection, .. } = &core.source else { return };
     // Nobody is told to switch who has not asked for it.
-    let is_upgrade = status == 101 && core.request.has(HeaderId::UPGRADE);
+    let is_chunked = headers.has(HeaderId::TRANSFER_ENCODING);
+    let is_tunnel = upgrade::is_granted(&core.request, headers);
+    let is_upgrade = is_tunnel && headers.has(HeaderId::UPGRADE);
     sanitize_hop_by_hop::response(headers, is_upgrade);
+    if is_upgrade && status >= 200 && !headers.has(HeaderId::CONTENT_LENGTH) && !is_chunked {
+        headers.push(HeaderId::CONTENT_LENGTH, b"0");
+    }
     if !headers.has(HeaderId::DATE) {
         let wall = core.http.worker().clock().wall_micros();
         core.http.dates().with(wall, |date| headers.push(HeaderId::DATE, date));
@@ -162,7 +171,7 @@ fn finish_head(headers: &mut Headers, core: &mut Core) {
         connection.promise_close();
     }
     if connection.is_last_response() {
-        if !is_upgrade {
+        if !is_tunnel {
             headers.set(HeaderId::CONNECTION, b"close");
         }
     } else if protocol == Protocol::Http10 {

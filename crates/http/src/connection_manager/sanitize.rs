@@ -12,6 +12,7 @@ use super::{Core, Source, referer};
 use crate::filter::LocalReply;
 use crate::local_reply::is_grpc_request;
 use crate::sanitize_hop_by_hop;
+use crate::upgrade;
 
 /// What only internal clients may say: it steers retries and timeouts.
 const INTERNAL_ONLY: HeaderSet = HeaderSet::of(&[
@@ -61,15 +62,13 @@ pub(super) fn request(core: &mut Core) -> Result<(), LocalReply> {
     path(core, config)?;
     host(core, config);
     let request = &mut core.request;
-    if upgrade_token(request).is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"h2c")) {
+    if upgrade::protocol(request).is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"h2c")) {
         // Envoy stays with HTTP/1.
         request.remove(HeaderId::UPGRADE);
         request.remove(HeaderId::HTTP2_SETTINGS);
-    } else if upgrade_token(request).is_some() {
-        manager.stats.downstream_rq_ws_on_non_ws_route.inc();
-        return Err(LocalReply::new(403, "", "upgrade_failed"));
     }
-    sanitize_hop_by_hop::request(request, false);
+    let is_upgrade = upgrade::protocol(request).is_some();
+    sanitize_hop_by_hop::request(request, is_upgrade);
     request.remove(HeaderId::X_ENVOY_INTERNAL);
     if request.get(HeaderId::REFERER).is_some_and(|value| !referer::is_valid(value)) {
         request.remove(HeaderId::REFERER);
@@ -122,13 +121,6 @@ fn host(core: &mut Core, config: &ConnectionManager) {
     if let Some(host) = config.host_rules.apply(authority, connection.info.local_address.port()) {
         core.request.set(HeaderId::AUTHORITY, &host);
     }
-}
-
-/// The protocol that the client wants to change to, if `connection` says so too.
-fn upgrade_token(request: &Headers) -> Option<&[u8]> {
-    let asks = request.get(HeaderId::CONNECTION)?.split(|byte| *byte == b',');
-    asks.map(<[u8]>::trim_ascii).find(|token| token.eq_ignore_ascii_case(b"upgrade"))?;
-    request.get(HeaderId::UPGRADE)
 }
 
 /// Finds out who the client is, and notes it for logs.

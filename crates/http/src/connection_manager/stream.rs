@@ -75,6 +75,7 @@ impl Stream {
         let core = &mut self.core;
         core.request = headers;
         core.note_request_head(end_stream);
+        core.read_extended_connect();
         // Our own calls are fit as they are.
         if !core.is_call()
             && let Err(reply) = sanitize::request(core)
@@ -82,8 +83,12 @@ impl Stream {
             core.refuse_head(reply);
             return;
         }
-        self.chain.choose(core);
-        self.chain.head(Direction::Request, 0, end_stream, core, &mut self.router);
+        let begun = self.begin_upgrade();
+        self.chain.choose(&mut self.core);
+        match begun {
+            Ok(()) => self.chain.head(Direction::Request, 0, end_stream, &mut self.core, &mut self.router),
+            Err(reply) => self.core.refuse_head(reply),
+        }
     }
 
     /// The attempt that waits for a connection has one, or will have none.

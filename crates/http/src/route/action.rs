@@ -15,6 +15,8 @@ use super::redirect::Redirect;
 use super::retry_policy::RetryPolicy;
 use super::rewrite::HostRewrite;
 use super::rewrite::PathRewrite;
+use super::upgrades::Upgrade;
+use super::upgrades::parse_upgrades;
 use super::weighted::WeightedClusters;
 
 pub use nuncio_upstream::ClusterRef;
@@ -52,6 +54,8 @@ pub struct Forward {
     pub host_rewrite: Option<HostRewrite>,
     /// Whether a rewritten authority is appended to `x-forwarded-host`.
     pub append_x_forwarded_host: bool,
+    /// `upgrade_configs`
+    pub(super) upgrades: Box<[Upgrade]>,
 }
 
 /// The cluster of a [`Forward`].
@@ -219,7 +223,7 @@ impl Forward {
         f.unsupported("cors", cors);
         f.unsupported("max_grpc_timeout", max_grpc_timeout);
         f.unsupported("grpc_timeout_offset", grpc_timeout_offset);
-        f.unsupported("upgrade_configs", upgrade_configs);
+        let upgrades = f.value("upgrade_configs", upgrade_configs, parse_upgrades);
         f.unsupported("internal_redirect_policy", internal_redirect_policy);
         f.unsupported("internal_redirect_action", internal_redirect_action);
         f.unsupported("max_internal_redirects", max_internal_redirects);
@@ -241,7 +245,16 @@ impl Forward {
             path_rewrite: rewrite.take(),
             host_rewrite: host_rewrite.take(),
             append_x_forwarded_host,
+            upgrades: upgrades.take(),
         })
+    }
+}
+
+impl Forward {
+    /// Whether the route allows an upgrade; `None` when it says nothing.
+    pub(crate) fn allows_upgrade(&self, kind: &[u8]) -> Option<bool> {
+        let upgrade = self.upgrades.iter().find(|upgrade| upgrade.kind.as_bytes().eq_ignore_ascii_case(kind))?;
+        Some(upgrade.is_enabled)
     }
 }
 

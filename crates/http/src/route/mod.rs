@@ -20,6 +20,7 @@ mod rewrite;
 mod route_configuration;
 mod route_ref;
 mod table;
+mod upgrades;
 mod virtual_host;
 mod weighted;
 

@@ -36,6 +36,7 @@ impl Router {
             is_response_started,
             is_http1,
             has_informed,
+            is_handshake_refused,
             is_retry_due,
             codes,
             passed,
@@ -46,7 +47,7 @@ impl Router {
         body.clear();
         sent.clear();
         (*is_request_complete, *is_response_started, *is_http1) = (false, false, false);
-        (*has_informed, *is_retry_due) = (false, false);
+        (*has_informed, *is_handshake_refused, *is_retry_due) = (false, false, false);
         *codes = Codes::default();
         passed.clear();
     }

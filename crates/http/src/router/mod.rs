@@ -11,6 +11,7 @@ pub(crate) mod config;
 mod direct;
 mod end;
 mod failure;
+mod handshake;
 pub(crate) mod options;
 pub(crate) mod pool;
 mod replay;
@@ -60,6 +61,8 @@ pub(crate) struct Router {
     is_http1: bool,
     /// A 1xx response has been received.
     has_informed: bool,
+    /// The upstream does not speak WebSocket.
+    is_handshake_refused: bool,
     /// Between two attempts: the body keeps coming and has to be kept.
     is_retry_due: bool,
     codes: Codes,
@@ -172,6 +175,7 @@ impl Router {
     /// A frame of the response: it goes through the attempt's filters. What of it goes on to the stream's, if anything;
     /// there may be more, see [`Self::passed`].
     pub(crate) fn response(&mut self, frame: Frame, core: &mut Core) -> Option<Frame> {
+        let frame = self.shake_hands(frame, core);
         let attempt = self.attempt.as_mut()?;
         if let Frame::Data { data, .. } = &frame {
             let now = core.now();
@@ -214,12 +218,15 @@ impl Router {
             self.discard_response(status, end_stream, core);
             return None;
         }
-        pool.count_response(status);
-        self.codes.charge(status, Some(&headers), core);
+        if !self.is_handshake_refused {
+            pool.count_response(status);
+            self.codes.charge(status, Some(&headers), core);
+        }
         self.is_response_started = true;
         self.sent.clear();
         core.info.timing.mark(Moment::UpstreamReceiveBegin, now);
-        core.info.response_code_details = Some(Cow::Borrowed("via_upstream"));
+        let details = if self.is_handshake_refused { "websocket_handshake_unsuccessful" } else { "via_upstream" };
+        core.info.response_code_details = Some(Cow::Borrowed(details));
         let headers = self.finish_head(headers, status, now, core);
         if end_stream {
             self.response_complete(core);

@@ -8,6 +8,7 @@ mod heads;
 mod parse;
 mod routes;
 mod timeouts;
+mod upgrades;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::route::Table;
 use crate::router::config::RouterOptions;
 pub(super) use filters::ROUTER;
 pub(crate) use heads::{RequestIds, UserAgent};
+pub(super) use upgrades::Upgrade;
 
 /// `envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`. Shared by all workers.
 pub struct ConnectionManager {
@@ -45,6 +47,8 @@ pub struct ConnectionManager {
     pub filters: Vec<ChainFilter>,
     /// The router's `upstream_http_filters` without the codec, for clusters that have no filters of their own.
     pub upstream_filters: Option<Vec<ChainFilter>>,
+    /// `upgrade_configs`
+    pub(super) upgrades: Vec<Upgrade>,
     /// `server_name`, `envoy` by default.
     pub server_name: String,
     /// `server_header_transformation`

@@ -8,6 +8,7 @@ use super::codecs::{CodecFields, Codecs};
 use super::filters::Filters;
 use super::heads::{RequestIds, UserAgent, parse_client_cert, parse_scheme};
 use super::timeouts::{TimeoutFields, Timeouts};
+use super::upgrades::Parsed as Upgrades;
 use super::{ConnectionManager, ParseContext, ServerHeader, routes};
 use crate::connection_manager::client_address::{ClientFields, ClientRules};
 use crate::connection_manager::host_rules::{HostRules, StripPort};
@@ -85,6 +86,7 @@ impl ConnectionManager {
         let server_header = f.value("server_header_transformation", server_header_transformation, ServerHeader::parse);
         let routes = routes::parse(route_specifier, cx, &mut f);
         let filters = f.value("http_filters", http_filters, |filters, at| Filters::parse(filters, at, cx));
+        let upgrades = f.each("upgrade_configs", upgrade_configs, |proto, at| Upgrades::parse(proto, at, cx));
         let access_log = f.value("access_log", access_log, LogConfig::parse);
         let timeouts = TimeoutFields {
             stream_idle_timeout,
@@ -144,7 +146,6 @@ impl ConnectionManager {
             "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
             represent_ipv4_remote_address_as_ipv4_mapped_ipv6,
         );
-        f.unsupported("upgrade_configs", upgrade_configs);
         f.unsupported("path_normalization_options", path_normalization_options);
         f.unsupported("proxy_status_config", proxy_status_config);
         f.unsupported("typed_header_validation_config", typed_header_validation_config);
@@ -154,7 +155,11 @@ impl ConnectionManager {
         f.unsupported("record_route_resolution_stats", record_route_resolution_stats);
         f.without_effect("http3_protocol_options", http3_protocol_options, "HTTP/3 is not served");
 
+        let checked = f.keep(upgrades.as_ref().map_or(Ok(()), |upgrades| {
+            Upgrades::check(upgrades, filters.as_ref().map(|filters| &filters.router), &at.field("upgrade_configs"))
+        }));
         f.finish(|| {
+            checked.take();
             let Filters { filters, router, upstream_filters } = filters.take();
             let Codecs { codec_type, common, mut http1, mut http2 } = codecs.take();
             let timeouts = timeouts.take();
@@ -171,6 +176,7 @@ impl ConnectionManager {
                 filters,
                 router,
                 upstream_filters,
+                upgrades: upgrades.take().into_iter().map(Upgrades::into_upgrade).collect(),
                 server_name: if server_name.is_empty() { "envoy".to_owned() } else { server_name },
                 server_header: server_header.take(),
                 stream_idle_timeout: timeouts.stream_idle,

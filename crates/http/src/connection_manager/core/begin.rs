@@ -62,6 +62,8 @@ impl Core {
             is_request_complete: false,
             is_request_broken: false,
             is_head_request: false,
+            is_extended_connect: false,
+            upgrade: None,
             is_request_changed: false,
             is_request_refused: false,
             stage: Stage::Waiting,

@@ -96,6 +96,8 @@ impl Core {
         self.is_request_complete = false;
         self.is_request_broken = false;
         self.is_head_request = false;
+        self.is_extended_connect = false;
+        self.upgrade = None;
         self.is_request_changed = false;
         self.is_request_refused = false;
         self.stage = Stage::Waiting;

@@ -12,9 +12,11 @@ use std::task::Waker;
 
 use nuncio_codec::StreamId;
 use nuncio_message::{HeaderMapKind, Headers, Tick};
+use nuncio_stats::GaugeGuard;
 use nuncio_telemetry::StreamInfo;
 
 use super::flow::Flow;
+use super::stats::ManagerStats;
 use super::timeouts::Deadlines;
 use super::{Connection, Manager};
 use crate::chain::{Actions, Chain, ChainId, Held};
@@ -71,6 +73,10 @@ pub(crate) struct Core {
     /// The request's framing is lost: the connection cannot be used on.
     pub(crate) is_request_broken: bool,
     pub(crate) is_head_request: bool,
+    /// The request is an upgrade that came as an extended CONNECT.
+    pub(crate) is_extended_connect: bool,
+    /// Held while an upgrade is under way.
+    pub(crate) upgrade: Option<GaugeGuard<ManagerStats>>,
     /// Filters or the route have had the request's head in their hands: it may not be fit to be sent any more.
     pub(crate) is_request_changed: bool,
     /// A local reply has ended the request direction: what still comes of the request goes nowhere.

@@ -55,6 +55,24 @@ fn what_is_set_is_kept() {
 }
 
 #[test]
+fn upgrades_are_allowed_by_name_in_any_case() {
+    let upgrade = |upgrade_type: &str, enabled| pb::route_action::UpgradeConfig {
+        upgrade_type: upgrade_type.to_owned(),
+        enabled,
+        connect_config: None,
+    };
+    let upgrades = vec![upgrade("WebSocket", None), upgrade("off", Some(false))];
+    let found = only_route(pb::RouteAction { upgrade_configs: upgrades.clone(), ..to_cluster("a") });
+    let forward = found.route().forward().expect("it forwards");
+    for (kind, expected) in [("WEBSOCKET", Some(true)), ("Off", Some(false)), ("other", None)] {
+        assert_eq!(forward.allows_upgrade(kind.as_bytes()), expected, "{kind}");
+    }
+    let twice = [upgrades, vec![upgrade("websocket", Some(false))]].concat();
+    let twice = super::forward(pb::RouteAction { upgrade_configs: twice, ..to_cluster("a") });
+    assert!(parse(with_routes(vec![twice])).is_err());
+}
+
+#[test]
 fn a_zero_timeout_is_none() {
     let found = only_route(pb::RouteAction { timeout: seconds(0), ..to_cluster("a") });
     assert_eq!(found.route().forward().and_then(|forward| forward.timeout), None);

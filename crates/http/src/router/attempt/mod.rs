@@ -27,7 +27,9 @@ use super::pool::{Acquired, HostPool, Upstream};
 use crate::chain::{Chain, Plan, Terminal};
 use crate::connection_manager::{Connection, Core};
 use crate::filter::Direction;
+use crate::upgrade;
 use filters::renewed;
+pub(super) use to_codec::Handshake;
 use to_codec::{Head, State, ToCodec};
 
 /// One try. Owner: the router of its stream.
@@ -125,12 +127,24 @@ impl Attempt {
             self.codec.state = State::Sending { connection: Rc::clone(connection), id };
             return Err(objection);
         }
-        self.codec.send(connection, id, core);
+        let other_head = match self.pool.options().is_http2 {
+            true => upgrade::request_to_http2(&core.request),
+            false => None,
+        };
+        self.codec.send(connection, id, other_head.as_ref(), core);
         HostPool::settle(connection);
         Ok(())
     }
 
-    // The response.
+    /// What the response has to decide.
+    pub(super) fn handshake(&self) -> Handshake {
+        self.codec.handshake
+    }
+
+    /// The host has agreed to a tunnel: what was held back goes out.
+    pub(super) fn open_tunnel(&mut self, core: &mut Core) {
+        self.codec.open_tunnel(core);
+    }
 }
 
 /// A circuit breaker is open.

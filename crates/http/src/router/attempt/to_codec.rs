@@ -5,12 +5,13 @@
 use std::rc::Rc;
 
 use nuncio_codec::StreamId;
-use nuncio_message::{Buffer, Chunk};
+use nuncio_message::{Buffer, Chunk, Headers};
 use nuncio_telemetry::Moment;
 
 use crate::chain::Terminal;
 use crate::connection_manager::{Connection, Core};
 use crate::router::pool::Ticket;
+use crate::upgrade;
 
 /// The end of the request direction: what has passed all filters is sent, or waits for a connection.
 pub(super) struct ToCodec {
@@ -21,6 +22,33 @@ pub(super) struct ToCodec {
     /// Waits for the connection.
     pub(super) body: Buffer,
     pub(super) end: End,
+    pub(super) handshake: Handshake,
+    /// The body waits for the response's head.
+    is_held: bool,
+}
+
+/// What a request that asks for a tunnel waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::router) enum Handshake {
+    /// It asks for none.
+    None,
+    /// `websocket`: nothing is sent behind the head before the host has switched, as in Envoy.
+    WebSocket,
+    /// Another protocol, which is not waited for.
+    Other,
+    /// CONNECT: nothing is sent behind the head before the host has agreed.
+    Connect,
+}
+
+impl Handshake {
+    fn of(request: &Headers) -> Self {
+        match upgrade::protocol(request) {
+            Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => Self::WebSocket,
+            Some(_) => Self::Other,
+            None if upgrade::is_connect(request) => Self::Connect,
+            None => Self::None,
+        }
+    }
 }
 
 pub(super) enum State {
@@ -55,15 +83,45 @@ pub(super) enum End {
 
 impl ToCodec {
     pub(super) fn new() -> Self {
-        Self { state: State::Idle, head: Head::Filtered, is_head_only: false, body: Buffer::new(), end: End::Open }
+        Self {
+            state: State::Idle,
+            head: Head::Filtered,
+            is_head_only: false,
+            body: Buffer::new(),
+            end: End::Open,
+            handshake: Handshake::None,
+            is_held: false,
+        }
     }
 
-    /// Sends what waits.
-    pub(super) fn send(&mut self, connection: &Rc<Connection>, id: StreamId, core: &mut Core) {
+    /// Sends what waits; `other_head` is the head's form where it is not that of the request.
+    pub(super) fn send(
+        &mut self,
+        connection: &Rc<Connection>,
+        id: StreamId,
+        other_head: Option<&Headers>,
+        core: &mut Core,
+    ) {
         self.state = State::Sending { connection: Rc::clone(connection), id };
         self.head = Head::Sent;
+        self.handshake = Handshake::of(&core.request);
+        self.is_held = matches!(self.handshake, Handshake::WebSocket | Handshake::Connect) && !self.is_head_only;
+        connection.send_head(id, other_head.unwrap_or(&core.request), self.is_head_only);
+        if !self.is_held {
+            self.send_body(connection, id, core);
+        }
+    }
+
+    /// Sends what was held back.
+    pub(super) fn open_tunnel(&mut self, core: &mut Core) {
+        if let (State::Sending { connection, id }, true) = (&self.state, std::mem::take(&mut self.is_held)) {
+            let (connection, id) = (Rc::clone(connection), *id);
+            self.send_body(&connection, id, core);
+        }
+    }
+
+    fn send_body(&mut self, connection: &Rc<Connection>, id: StreamId, core: &mut Core) {
         let ends = self.end == End::Ended;
-        connection.send_head(id, &core.request, self.is_head_only);
         if ends && self.body.is_empty() && !self.is_head_only {
             connection.send_data(id, Chunk::empty(), true);
         }
@@ -93,11 +151,12 @@ impl Terminal for ToCodec {
     fn data(&mut self, core: &mut Core, data: Chunk, end_stream: bool) {
         if end_stream {
             self.end = End::Ended;
-            if matches!(self.state, State::Sending { .. }) {
+            if matches!(self.state, State::Sending { .. }) && !self.is_held {
                 note_sent(core);
             }
         }
         match &self.state {
+            State::Sending { .. } if self.is_held => self.body.push(data),
             State::Sending { connection, id } => connection.send_data(*id, data, end_stream),
             State::Idle | State::Waiting(_) => self.body.push(data),
             State::Done => {}
@@ -106,7 +165,9 @@ impl Terminal for ToCodec {
 
     fn trailers(&mut self, core: &mut Core) {
         self.end = End::Trailers;
-        if let State::Sending { connection, id } = &self.state {
+        if let State::Sending { connection, id } = &self.state
+            && !self.is_held
+        {
             send_trailers(connection, *id, core);
             note_sent(core);
         }
