@@ -5,8 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use nuncio_admin::pages::{
-    About, Active, Clusters as ClustersPage, HealthCheckFail, HealthCheckOk, Listeners, Loggers, Logging, Memory,
-    Plain, Prometheus, Quit, Ready, Refresh, ReopenLogs, ResetCounters, Runtime, RuntimeModify, ServerInfo, Stats,
+    About, Active, Clusters as ClustersPage, HealthCheckFail, HealthCheckOk, Listeners, Loggers, Logging, LookupAction,
+    Memory, Plain, Prometheus, Quit, Ready, RecentLookups, Refresh, ReopenLogs, ResetCounters, Runtime, RuntimeModify,
+    ServerInfo, Stats,
 };
 use nuncio_admin::{Page, PathMatcher, Site, SiteFilter};
 use nuncio_config::{At, Invalid};
@@ -88,7 +89,7 @@ pub(crate) struct Subjects {
 fn site(subjects: Subjects) -> Site {
     let Subjects { about, clusters, lifecycle, listeners, loggers, quit, refresh, reopen_logs, store, uptime } =
         subjects;
-    let pages: Vec<Box<dyn Page>> = vec![
+    let mut pages: Vec<Box<dyn Page>> = vec![
         Box::new(ClustersPage(clusters)),
         Box::new(HealthCheckFail(Arc::clone(&lifecycle))),
         Box::new(HealthCheckOk(Arc::clone(&lifecycle))),
@@ -96,6 +97,7 @@ fn site(subjects: Subjects) -> Site {
         Box::new(Logging(loggers)),
         Box::new(Memory(memory::usage)),
         Box::new(Plain::certs()),
+        Box::new(Plain::contention()),
         Box::new(Plain::hot_restart_version()),
         Box::new(Plain::init_dump()),
         Box::new(Prometheus { store: store.clone(), refresh: Arc::clone(&refresh) }),
@@ -106,8 +108,10 @@ fn site(subjects: Subjects) -> Site {
         Box::new(Runtime),
         Box::new(RuntimeModify),
         Box::new(ServerInfo { about, lifecycle, uptime }),
-        Box::new(Stats { store, refresh }),
+        Box::new(Stats { store: store.clone(), refresh }),
     ];
+    let lookups = [LookupAction::Show, LookupAction::Enable, LookupAction::Disable, LookupAction::Clear];
+    pages.extend(lookups.map(|action| Box::new(RecentLookups { store: store.clone(), action }) as Box<dyn Page>));
     Site::new(pages)
 }
 

@@ -46,6 +46,7 @@ impl Dynamic {
     }
 
     fn cell<T: DynamicCell>(&self, worker: WorkerIndex, name: &str, unit: Unit) -> Arc<T> {
+        self.0.entry.registry().lookups().note(self.0.entry.prefix(), name);
         let mut stats = self.0.lock();
         let known = stats.iter_mut().position(|stat| *stat.name == *name && T::pick(&mut stat.cells).is_some());
         let index = known.unwrap_or_else(|| {

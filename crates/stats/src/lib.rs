@@ -36,6 +36,7 @@ mod cell;
 mod dynamic;
 mod group;
 mod histogram;
+mod lookups;
 pub mod render;
 mod scope;
 mod settings;

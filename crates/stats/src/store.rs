@@ -17,6 +17,7 @@ use crate::cell::CellRef;
 use crate::group::Kind;
 use crate::histogram::Bucket;
 use crate::histogram::Merged;
+use crate::lookups::Lookups;
 use crate::scope::Scope;
 use crate::settings::Settings;
 use crate::snapshot::Deltas;
@@ -37,12 +38,32 @@ impl Store {
 
     /// An empty store for `workers` workers, main included.
     pub fn with_settings(workers: u16, settings: Settings) -> Self {
-        Self(Arc::new(Registry { workers: workers.max(1), settings, members: Mutex::default() }))
+        Self(Arc::new(Registry {
+            workers: workers.max(1),
+            settings,
+            members: Mutex::default(),
+            lookups: Lookups::default(),
+        }))
     }
 
     /// The scope whose stats' names begin with `prefix`, dot included: `"server."`.
     pub fn scope(&self, prefix: &str) -> Scope {
         Scope::new(Arc::clone(&self.0), prefix)
+    }
+
+    /// Which names were looked up while requests ran, as the page `/stats/recentlookups` tells them.
+    pub fn recent_lookups(&self) -> String {
+        self.0.lookups.describe()
+    }
+
+    /// Begins or ends to record the names that are looked up; they are counted all the time.
+    pub fn record_lookups(&self, is_on: bool) {
+        self.0.lookups.record(is_on);
+    }
+
+    /// Forgets the names that were looked up, and their number.
+    pub fn clear_lookups(&self) {
+        self.0.lookups.clear();
     }
 
     /// The value of the counter of that full name, summed over the workers, and not lowered by resets.
@@ -179,6 +200,7 @@ pub(crate) struct Registry {
     settings: Settings,
     // A lock: taken when configuration is built or dropped, and when main reads; never on the request path.
     members: Mutex<HashMap<Key, Weak<dyn Member>, RandomState>>,
+    lookups: Lookups,
 }
 
 /// Two registrations with the same key share their stats.
@@ -189,6 +211,10 @@ struct Key {
 }
 
 impl Registry {
+    pub(crate) fn lookups(&self) -> &Lookups {
+        &self.lookups
+    }
+
     pub(crate) const fn workers(&self) -> u16 {
         self.workers
     }

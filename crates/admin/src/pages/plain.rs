@@ -26,6 +26,16 @@ impl Plain {
         Self { path: "/certs", help: "print certs on machine", answer: Answer::json(&none) }
     }
 
+    /// `/contention`: nothing is known of locks that are waited for, which Envoy tells by these words.
+    pub fn contention() -> Self {
+        let text = "Mutex contention tracing is not enabled. To enable, run Envoy with flag --enable-mutex-tracing.";
+        Self {
+            path: "/contention",
+            help: "dump current mutex contention stats (if enabled)",
+            answer: Answer::text(200, text),
+        }
+    }
+
     /// `/init_dump`: nothing is waited for once pages are served.
     pub fn init_dump() -> Self {
         Self {
