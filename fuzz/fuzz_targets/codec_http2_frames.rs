@@ -84,6 +84,7 @@ fn tell(codec: &mut Http2, part: &[u8], told: &mut Told) {
                 }
             }
             Ok(Some(event)) => told.events.push(format!("{event:?}")),
+            Ok(None) if codec.is_pausing() => {}
             Ok(None) => break,
             Err(error) => {
                 told.error = Some(error);

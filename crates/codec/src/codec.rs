@@ -116,6 +116,14 @@ impl Codec {
         both!(self, codec => codec.wants_input(), true)
     }
 
+    /// Whether there are more events once bytes have left: see [`http2::Http2::is_pausing`].
+    pub fn is_pausing(&self) -> bool {
+        match self {
+            Self::Http2(codec) => codec.is_pausing(),
+            Self::Http1(_) | Self::Undecided(_) => false,
+        }
+    }
+
     /// Reserves a stream (client).
     pub fn open(&mut self) -> Option<StreamId> {
         both!(self, codec => codec.open(), None)

@@ -2,10 +2,10 @@
 
 mod http2_world;
 
-use http2_world::{Pair, head, text};
+use http2_world::{Pair, head, text, written};
 use nuncio_codec::http2::Options;
 use nuncio_codec::{ErrorCode, Event, ResetCause};
-use nuncio_message::Chunk;
+use nuncio_message::{Chunk, Tick};
 
 const GET: &[(&str, &str)] = &[(":method", "GET"), (":scheme", "http"), (":path", "/a"), (":authority", "h")];
 const POST: &[(&str, &str)] = &[(":method", "POST"), (":scheme", "http"), (":path", "/a"), (":authority", "h")];
@@ -78,6 +78,51 @@ fn bodies_wait_for_window_and_share_it_fairly() {
     assert_eq!(got, [50_000; 3]);
     let tail = &order[order.len() - 4..];
     assert!(tail.contains(&3) && tail.contains(&5), "turns are taken: {order:?}");
+}
+
+/// As Envoy takes them, for which bytes are consumed that were passed on.
+#[test]
+fn more_than_a_window_is_taken_when_credit_comes_back_in_between() {
+    let check = |releases: bool, expected: Result<usize, ()>| {
+        let small = Options {
+            initial_stream_window_size: 65_535,
+            initial_connection_window_size: 65_535,
+            ..Options::default()
+        };
+        let mut pair = Pair::new(Options::default(), small);
+        let id = pair.client.open().expect("room for one");
+        pair.client.send_head(id, &head(POST), false);
+        let mut input = written(&mut pair.client);
+        for _ in 0..5 {
+            // A DATA frame of the largest size that is always allowed.
+            input.extend_from_slice(&[0, 0x40, 0, 0, 0, 0, 0, 0, 1]);
+            input.extend_from_slice(&[b'x'; 16_384]);
+        }
+        pair.server.receive(Chunk::copy_from(&input));
+        let (mut got, mut outstanding, mut pauses) = (0, 0, 0);
+        let result = loop {
+            match pair.server.next(Tick(0)) {
+                Ok(Some(Event::Data { data, .. })) => {
+                    got += data.len();
+                    outstanding += data.len() as u32;
+                }
+                Ok(Some(_)) => {}
+                Ok(None) if pair.server.is_pausing() => {
+                    assert!(!pair.server.wants_input(), "there is input that was not looked at");
+                    pauses += 1;
+                    if releases {
+                        pair.server.release(id, std::mem::take(&mut outstanding));
+                    }
+                }
+                Ok(None) => break Ok(got),
+                Err(error) => break Err(error),
+            }
+        };
+        assert_eq!(result.map_err(|_| ()), expected);
+        assert_eq!(pauses, if releases { 2 } else { 1 });
+    };
+    check(true, Ok(5 * 16_384));
+    check(false, Err(()));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod http2_world;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http2_world::{feed, frame, frames, head, headers, text, written};
+use http2_world::{feed, frame, frames, head, headers, next, text, written};
 use nuncio_codec::hpack::{Decoder, Encoder};
 use nuncio_codec::http2::{Http2, Options};
 use nuncio_codec::{Event, Role};
@@ -339,7 +339,7 @@ fn tell(
     if !part.is_empty() {
         server.receive(Chunk::copy_from(part));
     }
-    while let Some(event) = server.next(Tick(0))? {
+    while let Some(event) = next(server)? {
         match event {
             // Whether a stream is told of before its head depends on where the input ran out.
             Event::Begin { .. } => {}

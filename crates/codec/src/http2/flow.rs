@@ -39,6 +39,11 @@ impl ReceiveWindow {
         Some(std::mem::take(&mut self.consumed))
     }
 
+    /// Whether an update would be sent if everything were consumed that has been received.
+    pub(super) fn is_low(&self) -> bool {
+        self.used - self.consumed > 0 && self.used >= self.size / 2
+    }
+
     /// Changes the size, as by our own SETTINGS.
     pub(super) fn resize(&mut self, size: u32) {
         self.size = size;

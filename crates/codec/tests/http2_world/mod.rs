@@ -55,13 +55,23 @@ pub(crate) fn written(codec: &mut Http2) -> Vec<u8> {
     all
 }
 
+/// The next event, whether or not credit comes back meanwhile.
+pub(crate) fn next(codec: &mut Http2) -> Result<Option<Event>, ConnectionError> {
+    loop {
+        match codec.next(Tick(0))? {
+            None if codec.is_pausing() => {}
+            event => return Ok(event),
+        }
+    }
+}
+
 /// Hands over bytes and collects the events.
 pub(crate) fn feed(codec: &mut Http2, input: &[u8]) -> Result<Vec<Event>, ConnectionError> {
     if !input.is_empty() {
         codec.receive(Chunk::copy_from(input));
     }
     let mut events = Vec::new();
-    while let Some(event) = codec.next(Tick(0))? {
+    while let Some(event) = next(codec)? {
         events.push(event);
     }
     Ok(events)

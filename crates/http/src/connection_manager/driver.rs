@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use nuncio_codec::{Event as CodecEvent, StreamId};
+use nuncio_codec::{Codec, Event as CodecEvent, StreamId};
 
 use super::connection::Read;
 use super::{Connection, Event, Frame, Phase, Side, Source, Stream};
@@ -31,6 +31,10 @@ impl Connection {
         for _ in 0..MAX_READS {
             if self.phase() == Phase::Closed {
                 return Poll::Ready(());
+            }
+            if self.phase() == Phase::Open && self.peek(Codec::is_pausing) {
+                // Woken already; what was handed out leaves at the end of this tick.
+                return Poll::Pending;
             }
             if self.is_read_blocked() {
                 if !std::mem::replace(&mut has_looked, true) {
@@ -75,6 +79,9 @@ impl Connection {
         self.is_running.set(was_running);
         self.drain_counts();
         self.settle();
+        if self.peek(Codec::is_pausing) {
+            self.wake();
+        }
     }
 
     /// What the codec has understood.

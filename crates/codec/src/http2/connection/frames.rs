@@ -83,6 +83,7 @@ impl Http2 {
             self.reset_by_protocol(slot, ErrorCode::PROTOCOL_ERROR, super::end::REMOTE_RESET);
             return Ok(false);
         }
+        self.pause.is_due = stream.receive_window.is_low() || self.receive_window.is_low();
         Ok(true)
     }
 

@@ -47,6 +47,7 @@ pub struct Http2 {
     /// Streams that were answered completely while input was read: they end when all of it has been.
     answered: Vec<StreamId>,
     is_reading: bool,
+    pause: Pause,
     receive_window: ReceiveWindow,
     send_window: SendWindow,
     out: Outbox,
@@ -63,6 +64,28 @@ pub struct Http2 {
     next_stream: StreamId,
     /// At the latest when the first stream must have flushed its last data.
     flush_by: Tick,
+}
+
+/// A pause between two frames for credit to come back. There is one at the most until it does.
+#[derive(Clone, Copy, Default, Debug)]
+struct Pause {
+    /// The last DATA frame has used up half of a window.
+    is_due: bool,
+    is_on: bool,
+    is_spent: bool,
+}
+
+impl Pause {
+    /// Whether to stop here; the next time work goes on.
+    fn begins(&mut self, is_before_frame: bool) -> bool {
+        if std::mem::take(&mut self.is_on) {
+            self.is_due = false;
+        } else if self.is_due && is_before_frame {
+            self.is_on = !std::mem::replace(&mut self.is_spent, true);
+            self.is_due = self.is_on;
+        }
+        self.is_on
+    }
 }
 
 /// What the peer told us in its SETTINGS.
@@ -105,6 +128,7 @@ impl Http2 {
             ready: VecDeque::new(),
             answered: Vec::new(),
             is_reading: false,
+            pause: Pause::default(),
             receive_window: ReceiveWindow::new(DEFAULT_WINDOW),
             send_window: SendWindow::new(DEFAULT_WINDOW),
             out: Outbox::new(),
@@ -168,6 +192,9 @@ impl Http2 {
             if self.going.has_eof {
                 return Ok(None);
             }
+            if self.pause.begins(self.inbox.is_before_frame()) {
+                return Ok(None);
+            }
             match self.step() {
                 Ok(receive::Step::Event(event)) => return Ok(Some(event)),
                 Ok(receive::Step::Onward) => {}
@@ -183,7 +210,14 @@ impl Http2 {
 
     /// Whether reading should go on. Windows, not read interest, hold the peer back.
     pub fn wants_input(&self) -> bool {
-        self.failed.is_none() && !self.going.has_eof
+        self.failed.is_none() && !self.going.has_eof && !self.pause.is_on
+    }
+
+    /// Whether [`Self::next`] has stopped before the end of its input, for bytes to leave that were handed out: half of
+    /// a window is used up, and their credit may allow what comes next. Envoy takes bytes for consumed as soon as they
+    /// were passed on, so that it never sees a peer overrun the window in this way.
+    pub fn is_pausing(&self) -> bool {
+        self.pause.is_on
     }
 
     /// Whether [`Self::open`] would give a stream.
@@ -281,9 +315,13 @@ impl Http2 {
             self.put_window_update(id, increment);
         }
         self.release_connection(bytes);
+        let is_low = |window: Option<&ReceiveWindow>| window.is_some_and(ReceiveWindow::is_low);
+        let of_stream = self.streams.by_id(stream).map(|stream| &stream.receive_window);
+        self.pause.is_due &= self.receive_window.is_low() || is_low(of_stream);
     }
 
     fn release_connection(&mut self, bytes: u32) {
+        self.pause.is_spent = false;
         if let Some(increment) = self.receive_window.consume(bytes) {
             self.put_window_update(0, increment);
         }

@@ -65,6 +65,11 @@ impl Inbox {
         self.input = Chunk::empty();
     }
 
+    /// Whether there is input, and it begins with a frame.
+    pub(super) fn is_before_frame(&self) -> bool {
+        matches!(self.stage, Stage::Head) && !self.input.is_empty()
+    }
+
     /// Takes exactly `len` bytes if the input has them; collects what there is otherwise.
     fn take_whole(&mut self, len: usize) -> Option<Whole> {
         if self.partial.is_empty() && self.input.len() >= len {
