@@ -182,6 +182,14 @@ impl Codec {
         both!(self, codec => codec.wrote(n, left), {});
     }
 
+    /// Whether the write direction ends with what waits: see [`http1::Codec::ends_writing`].
+    pub fn ends_writing(&self) -> bool {
+        match self {
+            Self::Http1(codec) => codec.ends_writing(),
+            Self::Http2(_) | Self::Undecided(_) => false,
+        }
+    }
+
     /// Body bytes of a stream that were accepted and have not left.
     pub fn queued(&self, stream: StreamId) -> usize {
         both!(self, codec => codec.queued(stream), 0)

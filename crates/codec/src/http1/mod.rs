@@ -134,6 +134,7 @@ impl Codec {
             | Reading::Chunked(_)
             | Reading::Trailers
             | Reading::UntilClose
+            | Reading::Granted
             | Reading::Tunnel => true,
         };
         can_go_on && self.input.is_empty() && !self.is_paused && !self.has_eof
@@ -190,6 +191,12 @@ impl Codec {
             *bytes = bytes.saturating_sub(n);
         }
         self.out.wrote(n, left);
+    }
+
+    /// Whether the write direction ends with what waits to be written: a tunnel's client is done, and what it talks to
+    /// has to learn of that.
+    pub fn ends_writing(&self) -> bool {
+        self.sending == Sending::Complete && self.options.is_tunnel
     }
 
     /// Bytes that wait to be written: on HTTP/1 they are all of one stream.

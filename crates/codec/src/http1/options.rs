@@ -29,6 +29,9 @@ pub struct Options {
     pub allow_custom_methods: bool,
     /// `send_fully_qualified_url`: send requests with an absolute target.
     pub send_fully_qualified_url: bool,
+    /// Client only: requests are for tunnels over the bare connection. Nothing is sent of their heads, and the answer to
+    /// them is 200, from the codec itself.
+    pub is_tunnel: bool,
     /// `header_key_format`: how the names of messages are written that come without their [`Spelling`].
     ///
     /// [`Spelling`]: nuncio_message::Spelling
@@ -55,6 +58,7 @@ impl Default for Options {
             allow_chunked_length: false,
             allow_custom_methods: false,
             send_fully_qualified_url: false,
+            is_tunnel: false,
             name_case: NameCase::Lower,
             spelling: None,
             underscores: Underscores::Allow,

@@ -1,7 +1,7 @@
 //! The reading half: from input to events.
 
 use memchr::memchr;
-use nuncio_message::{Chunk, HeaderId, HeaderMapKind, Tick};
+use nuncio_message::{Chunk, HeaderId, HeaderMapKind, Headers, Tick};
 
 use super::Codec;
 use super::chunked::{Decoder, Step};
@@ -30,6 +30,8 @@ pub(super) enum Reading {
     Trailers,
     /// In a response body that the end of the connection ends.
     UntilClose,
+    /// The answer of a codec for tunnels is owed.
+    Granted,
     /// Behind an upgrade or CONNECT: raw bytes.
     Tunnel,
     /// The message is over, the other direction is not.
@@ -56,6 +58,9 @@ impl Codec {
                 Reading::Complete => return Ok(self.end_while_complete()),
                 Reading::Rejecting(fault) => Some(self.reject(fault)),
                 Reading::Flooded => return Err(self.flooded()),
+                Reading::Granted => Some(self.grant()),
+                // The peer speaks first: that is for whoever asks for the tunnel.
+                Reading::Idle if self.options.is_tunnel => return Ok(None),
                 _ if self.input.is_empty() => return self.dry(),
                 Reading::Idle => self.begin()?,
                 Reading::Head => self.read_head()?,
@@ -107,6 +112,13 @@ impl Codec {
         let stream = self.stream;
         self.end_stream();
         was_active.then_some(Event::Reset { stream, cause: ResetCause::ConnectionTermination })
+    }
+
+    fn grant(&mut self) -> Event {
+        self.reading = Reading::UntilClose;
+        let mut headers = Headers::new();
+        headers.push(HeaderId::STATUS, b"200");
+        Event::Head { stream: self.stream, headers, end_stream: false }
     }
 
     fn announce(&mut self) -> Event {
@@ -271,7 +283,7 @@ impl Codec {
         Ok(Some(Event::Head { stream, headers, end_stream }))
     }
 
-    fn wants_close(&self, headers: &nuncio_message::Headers, protocol: Protocol) -> bool {
+    fn wants_close(&self, headers: &Headers, protocol: Protocol) -> bool {
         let has = |id, token| headers.get(id).is_some_and(|list| has_list_token(list, token));
         let says_close = has(HeaderId::CONNECTION, b"close") || has(HeaderId::PROXY_CONNECTION, b"close");
         says_close || (protocol == Protocol::Http10 && !has(HeaderId::CONNECTION, b"keep-alive"))

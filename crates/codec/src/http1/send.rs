@@ -32,6 +32,12 @@ impl Codec {
             Role::Server => {
                 encode::response(&mut self.out, headers, self.request, self.protocol, &self.options, end_stream)
             }
+            Role::Client if self.options.is_tunnel => {
+                self.request = RequestKind::Connect;
+                self.reading = Reading::Granted;
+                self.is_closing = true;
+                Framing::Raw
+            }
             Role::Client => {
                 self.request = RequestKind::of(headers);
                 encode::request(&mut self.out, headers, self.request, &self.options, end_stream)

@@ -412,3 +412,23 @@ fn kept_spelling_goes_before_the_options_of_the_connection_that_is_written_to() 
     plain.send_head(1, response, true);
     assert_eq!(written(&mut plain), "HTTP/1.1 200 Fine  By Me\r\nX-A: b  X-Fold: c\r\nCONTENT-length: 0\r\n\r\n");
 }
+
+#[test]
+fn a_tunnel_without_http_is_granted_by_the_codec_and_ends_with_the_connection() {
+    let options = Rc::new(Options { is_tunnel: true, ..Options::default() });
+    let mut client = Codec::new(Role::Client, options, Tick(0));
+    assert_eq!(told(&feed(&mut client, "hello ")), "");
+    assert!(!client.wants_input(), "what came first waits for the request");
+    assert_eq!(client.open(), Some(1));
+    client.send_head(1, &headers(&[(":method", "CONNECT"), (":authority", "a:1"), ("x-a", "b")]), false);
+    assert_eq!((written(&mut client), client.is_closing()), (String::new(), true));
+    assert_eq!(told(&drain(&mut client)), "head[:status=200] data[hello ]");
+    client.send_data(1, Chunk::copy_from(b"GET / HTTP/1.1"), false);
+    assert!(!client.ends_writing());
+    client.send_data(1, Chunk::empty(), true);
+    assert!(client.ends_writing());
+    assert_eq!(written(&mut client), "GET / HTTP/1.1");
+    assert_eq!(told(&feed(&mut client, "bye")), "data[bye]");
+    assert_eq!(told(&finish(&mut client)), "data[] end");
+    assert_eq!(client.active_streams(), 0);
+}

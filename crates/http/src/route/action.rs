@@ -56,6 +56,8 @@ pub struct Forward {
     pub append_x_forwarded_host: bool,
     /// `upgrade_configs`
     pub(super) upgrades: Box<[Upgrade]>,
+    /// `connect_config`: what follows a CONNECT goes to the host without HTTP.
+    pub(crate) terminates_connect: bool,
 }
 
 /// The cluster of a [`Forward`].
@@ -245,6 +247,7 @@ impl Forward {
             path_rewrite: rewrite.take(),
             host_rewrite: host_rewrite.take(),
             append_x_forwarded_host,
+            terminates_connect: upgrades.as_ref().is_some_and(|all| all.iter().any(|upgrade| upgrade.is_terminated)),
             upgrades: upgrades.take(),
         })
     }

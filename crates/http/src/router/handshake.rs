@@ -15,7 +15,7 @@ impl Router {
             return frame;
         };
         let Frame::Head { mut headers, end_stream } = frame else { return frame };
-        if attempt.pool.options().is_http2 {
+        if attempt.pool.is_http2() {
             upgrade::response_from_http2(&core.request, &mut headers);
         }
         let status = headers.status().unwrap_or(0);

@@ -34,11 +34,12 @@ use nuncio_upstream::PickContext;
 use crate::chain::Terminal;
 use crate::connection_manager::{Connection, Core, Deadline, Frame};
 use crate::route::{Action, Forward, RouteRef};
+use crate::upgrade;
 use attempt::Attempt;
 use charge::Codes;
 pub(crate) use end::UpstreamEnd;
 use failure::no_route;
-use pool::{ClusterLocal, HostPool};
+use pool::{ClusterLocal, HostPool, PoolKey};
 use request_timeouts::RequestTimeouts;
 use retries::Retries;
 use target::find_cluster;
@@ -129,12 +130,14 @@ impl Router {
         core.info.upstream.attempt_count = self.attempts;
         core.info.upstream.host = None;
         core.info.timing.forget_upstream();
-        let Some(pool) = cluster.pick(forward.priority, &PickContext { random }) else {
+        let is_tunnel = forward.terminates_connect && upgrade::is_connect(&core.request);
+        let key = PoolKey { priority: forward.priority, is_tunnel };
+        let Some(pool) = cluster.pick(key, &PickContext { random }) else {
             return self.no_host(cluster, core);
         };
         core.info.upstream.host = Some(Arc::clone(pool.host()) as Arc<dyn HostDescription>);
         request_head::name_host(pool.host(), forward, core);
-        self.is_http1 = !pool.options().is_http2;
+        self.is_http1 = !pool.is_http2();
         let plan = cluster.upstream_plan().or(core.manager.upstream_plan.as_ref()).cloned();
         let attempt = self.attempt.insert(Attempt::new(self.attempts, pool, plan.as_ref(), core));
         let Ok(offered) = attempt.acquire(core) else {

@@ -101,6 +101,9 @@ impl Connection {
             return;
         };
         self.count_written(bytes, left);
+        if left == 0 && self.peek(Codec::ends_writing) {
+            self.shut_down_write();
+        }
         self.http.note_written();
         if self.phase.get() == Phase::Flushing {
             self.go_on_closing(before);
@@ -110,6 +113,13 @@ impl Connection {
         if before > half && left <= half {
             // Reading may have stopped because too much waited here.
             self.wake_if_paused();
+        }
+    }
+
+    /// Sends FIN behind what was written. More than once is as good as once.
+    fn shut_down_write(&self) {
+        if let Some(transport) = &mut *self.transport.borrow_mut() {
+            transport.shut_down_write();
         }
     }
 

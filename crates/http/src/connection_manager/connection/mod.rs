@@ -163,6 +163,10 @@ impl Connection {
 
     pub(crate) fn send_data(self: &Rc<Self>, id: StreamId, data: Chunk, end_stream: bool) {
         self.codec(|codec| codec.send_data(id, data, end_stream));
+        if end_stream && self.peek(Codec::ends_writing) {
+            // A FIN is something to be written, too.
+            self.mark_dirty();
+        }
     }
 
     pub(crate) fn send_trailers(self: &Rc<Self>, id: StreamId, trailers: &Headers) {

@@ -67,6 +67,14 @@ fn upgrades_are_allowed_by_name_in_any_case() {
     for (kind, expected) in [("WEBSOCKET", Some(true)), ("Off", Some(false)), ("other", None)] {
         assert_eq!(forward.allows_upgrade(kind.as_bytes()), expected, "{kind}");
     }
+    assert!(!forward.terminates_connect);
+    let connect_config = Some(pb::route_action::upgrade_config::ConnectConfig::default());
+    let connect =
+        |kind| pb::route_action::UpgradeConfig { connect_config: connect_config.clone(), ..upgrade(kind, None) };
+    let found = only_route(pb::RouteAction { upgrade_configs: vec![connect("connect")], ..to_cluster("a") });
+    assert!(found.route().forward().is_some_and(|forward| forward.terminates_connect));
+    let other = super::forward(pb::RouteAction { upgrade_configs: vec![connect("websocket")], ..to_cluster("a") });
+    assert!(parse(with_routes(vec![other])).is_err());
     let twice = [upgrades, vec![upgrade("websocket", Some(false))]].concat();
     let twice = super::forward(pb::RouteAction { upgrade_configs: twice, ..to_cluster("a") });
     assert!(parse(with_routes(vec![twice])).is_err());

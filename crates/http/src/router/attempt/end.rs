@@ -15,7 +15,7 @@ impl Attempt {
         if self.unreleased > 0 {
             connection.release(id, std::mem::take(&mut self.unreleased));
         }
-        let counts_streams = self.pool.options().is_http2;
+        let counts_streams = self.pool.is_http2();
         if is_request_complete {
             connection.detach(id);
         } else {
@@ -41,7 +41,7 @@ impl Attempt {
     /// Gives the attempt up, which counts as a reset by us.
     pub(in crate::router) fn abandon(self, code: ErrorCode, core: &mut Core) {
         // On HTTP/1 the connection ends instead, and is counted.
-        if self.is_sending() && self.pool.options().is_http2 {
+        if self.is_sending() && self.pool.is_http2() {
             self.pool.stats().upstream_rq_tx_reset.inc();
         }
         self.give_up(code, core);
@@ -78,10 +78,10 @@ impl Attempt {
             match end {
                 UpstreamEnd::Reset(ResetCause::Remote(_)) => stats.upstream_rq_rx_reset.inc(),
                 // As Envoy's pools of HTTP/2 connections count it.
-                UpstreamEnd::Reset(ResetCause::ConnectionTermination) if self.pool.options().is_http2 => {
+                UpstreamEnd::Reset(ResetCause::ConnectionTermination) if self.pool.is_http2() => {
                     stats.upstream_rq_pending_failure_eject.inc();
                 }
-                UpstreamEnd::Reset(ResetCause::Protocol(_)) if self.pool.options().is_http2 => {
+                UpstreamEnd::Reset(ResetCause::Protocol(_)) if self.pool.is_http2() => {
                     stats.upstream_rq_tx_reset.inc();
                 }
                 UpstreamEnd::Reset(_) | UpstreamEnd::ConnectFailed(_) | UpstreamEnd::ConnectTimeout => {}

@@ -127,11 +127,15 @@ impl Attempt {
             self.codec.state = State::Sending { connection: Rc::clone(connection), id };
             return Err(objection);
         }
-        let other_head = match self.pool.options().is_http2 {
+        let other_head = match self.pool.is_http2() {
             true => upgrade::request_to_http2(&core.request),
             false => None,
         };
         self.codec.send(connection, id, other_head.as_ref(), core);
+        if self.pool.is_tunnel() {
+            // Its codec answers for the host.
+            connection.wake();
+        }
         HostPool::settle(connection);
         Ok(())
     }

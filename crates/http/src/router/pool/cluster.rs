@@ -26,7 +26,7 @@ pub(crate) struct ClusterLocal {
     pub(super) balancer: RoundRobin,
     /// The filters that each attempt has of its own.
     upstream_plan: Option<Rc<Plan>>,
-    /// By host and priority.
+    /// By host and [`PoolKey`](super::PoolKey).
     pub(super) pools: RefCell<Vec<Option<Rc<HostPool>>>>,
 }
 

@@ -20,7 +20,7 @@ impl HostPool {
             (pool.connecting() as usize, pool.waiting(), pool.connections())
         };
         // As Envoy, which does not know the peer's limit yet, it counts on its own.
-        let room = if self.options.is_http2 { self.options.http2.max_concurrent_streams.max(1) as usize } else { 1 };
+        let room = if self.is_http2() { self.options.http2.max_concurrent_streams.max(1) as usize } else { 1 };
         let wanted = waiting.div_ceil(room);
         if connecting >= wanted {
             return;
@@ -47,10 +47,10 @@ impl HostPool {
         self.stats.upstream_cx_total.inc();
         self.stats.upstream_cx_active.inc();
         // As Envoy, whose codec is made before the connection stands.
-        if self.options.is_http2 {
+        if self.is_http2() {
             self.stats.upstream_cx_http2_total.inc();
             self.codecs.begin(Protocol::Http2, Role::Client);
-        } else {
+        } else if !self.is_tunnel {
             self.stats.upstream_cx_http1_total.inc();
             self.codecs.begin(Protocol::Http11, Role::Client);
         }
@@ -96,7 +96,7 @@ impl HostPool {
         began: Tick,
     ) {
         let now = http.worker().now();
-        let codec = if self.options.is_http2 {
+        let codec = if self.is_http2() {
             Codec::http2(Role::Client, Rc::new(self.options.http2.clone()), now)
         } else {
             Codec::http1(Role::Client, Rc::new(self.http1_options()), now)
@@ -121,6 +121,7 @@ impl HostPool {
     /// The codec's options: what may be held back of responses is the cluster's to say.
     fn http1_options(&self) -> nuncio_codec::http1::Options {
         let mut options = self.options.http1.clone();
+        options.is_tunnel = self.is_tunnel;
         if self.cluster.config.buffer_limit_bytes > 0 {
             options.read_limit = self.cluster.config.buffer_limit_bytes as usize;
         }

@@ -24,7 +24,7 @@ impl HostPool {
 
     /// The head of a response has come.
     pub(crate) fn note_head(&self, headers: &Headers) {
-        if !self.options().is_http2 && announces_close(headers) {
+        if !self.is_http2() && announces_close(headers) {
             self.stats().upstream_cx_close_notify.inc();
         }
     }

@@ -30,6 +30,23 @@ use crate::http_worker::HttpWorker;
 use crate::plant::{Plant, is_planted};
 use crate::streams::StreamKey;
 
+/// Which of the pools of a host.
+#[derive(Clone, Copy)]
+pub(crate) struct PoolKey {
+    pub(crate) priority: RoutingPriority,
+    /// For tunnels without HTTP.
+    pub(crate) is_tunnel: bool,
+}
+
+impl PoolKey {
+    /// Pools of a host.
+    const COUNT: usize = 4;
+
+    fn index(self) -> usize {
+        self.priority as usize * 2 + usize::from(self.is_tunnel)
+    }
+}
+
 /// One worker's connections to one host, for one priority.
 pub(crate) struct HostPool {
     http: Weak<HttpWorker>,
@@ -38,6 +55,8 @@ pub(crate) struct HostPool {
     codecs: Rc<CodecStats>,
     host: HostLocal,
     priority: RoutingPriority,
+    /// Its connections are tunnels without HTTP.
+    is_tunnel: bool,
     options: Arc<UpstreamOptions>,
     pool: RefCell<Pool<Same, (StreamKey, u32, BreakerSlot)>>,
     /// Held while there are connections.
@@ -54,7 +73,7 @@ impl HostPool {
         cluster: &Arc<Cluster>,
         codecs: &Rc<CodecStats>,
         host: HostLocal,
-        priority: RoutingPriority,
+        key: PoolKey,
     ) -> Self {
         let worker = http.upgrade().map_or(WorkerIndex::MAIN, |http| http.worker().index());
         Self {
@@ -62,7 +81,8 @@ impl HostPool {
             stats: cluster.stats.local(worker),
             codecs: Rc::clone(codecs),
             host,
-            priority,
+            priority: key.priority,
+            is_tunnel: key.is_tunnel,
             options: Arc::clone(&cluster.config.http).downcast().unwrap_or_default(),
             cluster: Arc::clone(cluster),
             pool: RefCell::default(),
@@ -88,6 +108,15 @@ impl HostPool {
 
     pub(crate) fn options(&self) -> &UpstreamOptions {
         &self.options
+    }
+
+    /// Whether its connections speak HTTP/2.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.options.is_http2 && !self.is_tunnel
+    }
+
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.is_tunnel
     }
 
     fn http(&self) -> Rc<HttpWorker> {

@@ -51,7 +51,7 @@ impl Upstream {
         if is_noted && core.info.upstream.connection_id == connection.info.id {
             return;
         }
-        core.info.upstream.protocol = Some(connection.peek(Codec::protocol));
+        core.info.upstream.protocol = (!Self::of(connection).pool.is_tunnel).then(|| connection.peek(Codec::protocol));
         core.info.timing.mark(Moment::UpstreamConnectBegin, Self::of(connection).connect_began);
         core.info.timing.mark(Moment::UpstreamConnectEnd, connection.opened);
         core.info.upstream.local_address = Some(connection.info.local_address.clone());
