@@ -32,7 +32,7 @@ impl Connection {
             if self.phase() == Phase::Closed {
                 return Poll::Ready(());
             }
-            if self.phase() == Phase::Open && self.peek(Codec::is_pausing) {
+            if self.is_pausing() {
                 // Woken already; what was handed out leaves at the end of this tick.
                 return Poll::Pending;
             }
@@ -79,9 +79,14 @@ impl Connection {
         self.is_running.set(was_running);
         self.drain_counts();
         self.settle();
-        if self.peek(Codec::is_pausing) {
+        if self.is_pausing() {
             self.wake();
         }
+    }
+
+    /// Whether the codec goes on once bytes have left.
+    fn is_pausing(&self) -> bool {
+        self.phase() == Phase::Open && self.peek(Codec::is_pausing)
     }
 
     /// What the codec has understood.
