@@ -30,6 +30,11 @@ pub(crate) fn is_granted(request: &Headers, response: &Headers) -> bool {
         || (is_connect(request) && response.status() == Some(200))
 }
 
+/// Whether a head says that a body follows.
+pub(crate) fn has_body(headers: &Headers) -> bool {
+    headers.has(HeaderId::CONTENT_LENGTH) || headers.has(HeaderId::TRANSFER_ENCODING)
+}
+
 /// Makes an extended CONNECT a request for an upgrade; returns whether it was one.
 pub(crate) fn request_from_http2(request: &mut Headers) -> bool {
     let Some(protocol) = request.get(HeaderId::PROTOCOL).filter(|protocol| *protocol != BYTESTREAM) else {

@@ -135,7 +135,7 @@ impl Breakers {
         if u64::from(used) == self.thresholds.limit(resource) {
             self.gauge(resource, worker, 1);
         }
-        if u64::from(used) <= self.thresholds.limit(resource) {
+        if self.remaining.is_some() && u64::from(used) <= self.thresholds.limit(resource) {
             self.change_remaining(resource, worker, -1);
         }
         if !self.is_shown[resource as usize].load(Ordering::Relaxed) {
@@ -156,12 +156,13 @@ impl Breakers {
         if u64::from(used) == self.thresholds.limit(resource) {
             self.gauge(resource, worker, -1);
         }
-        if u64::from(used) <= self.thresholds.limit(resource) {
+        if self.remaining.is_some() && u64::from(used) <= self.thresholds.limit(resource) {
             self.change_remaining(resource, worker, 1);
         }
     }
 
     /// What is taken beyond the limit does not count.
+    #[cold]
     fn change_remaining(&self, resource: Resource, worker: WorkerIndex, change: i64) {
         let Some(stats) = &self.remaining else { return };
         let stats: Local<RemainingStats> = stats.local(worker);

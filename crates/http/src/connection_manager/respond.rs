@@ -128,13 +128,12 @@ fn finish_head(headers: &mut Headers, core: &mut Core) {
     manager.counts.response(status);
     let Source::Connection { connection, .. } = &core.source else { return };
     // Nobody is told to switch who has not asked for it.
-    let is_chunked = headers.has(HeaderId::TRANSFER_ENCODING);
-    let is_tunnel = upgrade::is_granted(&core.request, headers);
+    let is_tunnel = core.upgrade.is_some() && upgrade::is_granted(&core.request, headers);
     let is_upgrade = is_tunnel && headers.has(HeaderId::UPGRADE);
-    sanitize_hop_by_hop::response(headers, is_upgrade);
-    if is_upgrade && status >= 200 && !headers.has(HeaderId::CONTENT_LENGTH) && !is_chunked {
+    if is_upgrade && status >= 200 && !upgrade::has_body(headers) {
         headers.push(HeaderId::CONTENT_LENGTH, b"0");
     }
+    sanitize_hop_by_hop::response(headers, is_upgrade);
     if !headers.has(HeaderId::DATE) {
         let wall = core.http.worker().clock().wall_micros();
         core.http.dates().with(wall, |date| headers.push(HeaderId::DATE, date));

@@ -62,12 +62,16 @@ pub(super) fn request(core: &mut Core) -> Result<(), LocalReply> {
     path(core, config)?;
     host(core, config);
     let request = &mut core.request;
-    if upgrade::protocol(request).is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"h2c")) {
-        // Envoy stays with HTTP/1.
-        request.remove(HeaderId::UPGRADE);
-        request.remove(HeaderId::HTTP2_SETTINGS);
-    }
-    let is_upgrade = upgrade::protocol(request).is_some();
+    let is_upgrade = match upgrade::protocol(request) {
+        None => false,
+        Some(protocol) if protocol.eq_ignore_ascii_case(b"h2c") => {
+            // Envoy stays with HTTP/1.
+            request.remove(HeaderId::UPGRADE);
+            request.remove(HeaderId::HTTP2_SETTINGS);
+            false
+        }
+        Some(_) => true,
+    };
     sanitize_hop_by_hop::request(request, is_upgrade);
     request.remove(HeaderId::X_ENVOY_INTERNAL);
     if request.get(HeaderId::REFERER).is_some_and(|value| !referer::is_valid(value)) {

@@ -52,12 +52,19 @@ impl Stream {
     /// # Errors
     /// Envoy's reply where it is not allowed.
     pub(super) fn begin_upgrade(&mut self) -> Result<(), LocalReply> {
-        let Some(kind) = upgrade::kind(&self.core.request).map(<[u8]>::to_vec) else { return Ok(()) };
+        match upgrade::kind(&self.core.request).map(<[u8]>::to_vec) {
+            None => Ok(()),
+            Some(kind) => self.begin_upgrade_to(&kind),
+        }
+    }
+
+    #[cold]
+    fn begin_upgrade_to(&mut self, kind: &[u8]) -> Result<(), LocalReply> {
         let route = self.core.route();
         let has_route = route.is_some();
-        let by_route = route.and_then(Route::forward).and_then(|forward| forward.allows_upgrade(&kind));
+        let by_route = route.and_then(Route::forward).and_then(|forward| forward.allows_upgrade(kind));
         let stats = &self.core.manager.stats;
-        let Ok(plan) = self.core.manager.upgrade_plan(&kind, by_route) else {
+        let Ok(plan) = self.core.manager.upgrade_plan(kind, by_route) else {
             if !has_route {
                 // The router will say so.
                 return Ok(());

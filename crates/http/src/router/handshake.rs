@@ -8,12 +8,10 @@ use crate::connection_manager::{Core, Frame};
 use crate::upgrade;
 
 impl Router {
-    /// A frame of the response, before anybody has seen it. Of an answer to a WebSocket handshake that is neither a yes
+    /// A frame of the response to such a request, before anybody has seen it. Of an answer to a WebSocket handshake that is neither a yes
     /// nor an error only the head goes on, as in Envoy.
     pub(super) fn shake_hands(&mut self, frame: Frame, core: &mut Core) -> Frame {
-        let Some(attempt) = self.attempt.as_mut().filter(|attempt| attempt.handshake() != Handshake::None) else {
-            return frame;
-        };
+        let Some(attempt) = &mut self.attempt else { return frame };
         let Frame::Head { mut headers, end_stream } = frame else { return frame };
         if attempt.pool.is_http2() {
             upgrade::response_from_http2(&core.request, &mut headers);

@@ -35,7 +35,7 @@ use crate::chain::Terminal;
 use crate::connection_manager::{Connection, Core, Deadline, Frame};
 use crate::route::{Action, Forward, RouteRef};
 use crate::upgrade;
-use attempt::Attempt;
+use attempt::{Attempt, Handshake};
 use charge::Codes;
 pub(crate) use end::UpstreamEnd;
 use failure::no_route;
@@ -178,7 +178,8 @@ impl Router {
     /// A frame of the response: it goes through the attempt's filters. What of it goes on to the stream's, if anything;
     /// there may be more, see [`Self::passed`].
     pub(crate) fn response(&mut self, frame: Frame, core: &mut Core) -> Option<Frame> {
-        let frame = self.shake_hands(frame, core);
+        let asks_for_tunnel = self.attempt.as_ref()?.handshake() != Handshake::None;
+        let frame = if asks_for_tunnel { self.shake_hands(frame, core) } else { frame };
         let attempt = self.attempt.as_mut()?;
         if let Frame::Data { data, .. } = &frame {
             let now = core.now();

@@ -127,7 +127,7 @@ impl Attempt {
             self.codec.state = State::Sending { connection: Rc::clone(connection), id };
             return Err(objection);
         }
-        let other_head = match self.pool.is_http2() {
+        let other_head = match core.upgrade.is_some() && self.pool.is_http2() {
             true => upgrade::request_to_http2(&core.request),
             false => None,
         };

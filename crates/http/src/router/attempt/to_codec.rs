@@ -104,7 +104,9 @@ impl ToCodec {
     ) {
         self.state = State::Sending { connection: Rc::clone(connection), id };
         self.head = Head::Sent;
-        self.handshake = Handshake::of(&core.request);
+        if core.upgrade.is_some() {
+            self.handshake = Handshake::of(&core.request);
+        }
         self.is_held = matches!(self.handshake, Handshake::WebSocket | Handshake::Connect) && !self.is_head_only;
         connection.send_head(id, other_head.unwrap_or(&core.request), self.is_head_only);
         if !self.is_held {
