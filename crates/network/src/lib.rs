@@ -10,8 +10,8 @@ mod transport;
 
 pub use address::Address;
 pub use connector::{ConnectFuture, Connected, Connector, TcpConnector};
-pub use limits::raise_descriptor_limit;
+pub use limits::{allow_core_dumps, raise_descriptor_limit};
 pub use listen::{BindError, ListenOptions, bind};
-pub use own_address::own_address;
+pub use own_address::{IpVersion, own_address};
 pub use tcp::TcpTransport;
 pub use transport::Transport;
