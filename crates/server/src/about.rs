@@ -6,6 +6,7 @@ use nuncio_config::{At, Invalid};
 use nuncio_proto::envoy::config::core::v3 as pb;
 use prost_types::value::Kind;
 
+use crate::extensions::Extensions;
 use crate::options::Options;
 
 /// This build. A release sets the revision; without one the parts read as in an Envoy that was built without it.
@@ -65,9 +66,9 @@ impl Node {
     }
 
     /// What was started.
-    pub(crate) fn about(self, options: &Options, concurrency: u16) -> About {
+    pub(crate) fn about(self, options: &Options, concurrency: u16, extensions: Extensions) -> About {
         let Self { id, cluster, metadata, locality } = self;
-        let extensions = EXTENSIONS.iter().map(|(category, name, of)| (*category, *name, vec![*of])).collect();
+        let extensions = extensions.into_list();
         About { build: BUILD, options: options.as_json(concurrency), id, cluster, metadata, locality, extensions }
     }
 }
@@ -85,22 +86,6 @@ pub(crate) fn override_node(node: &mut Option<pb::Node>, options: &Options) {
         node.get_or_insert_default().locality.get_or_insert_default().zone.clone_from(service_zone);
     }
 }
-
-/// What is built in: category, name, and the type of the configuration.
-const EXTENSIONS: &[(&str, &str, &str)] = &[
-    ("envoy.access_loggers", "envoy.access_loggers.file", "envoy.extensions.access_loggers.file.v3.FileAccessLog"),
-    ("envoy.filters.http", "envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router"),
-    (
-        "envoy.filters.network",
-        "envoy.filters.network.http_connection_manager",
-        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-    ),
-    (
-        "envoy.upstream_options",
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-    ),
-];
 
 /// `google.protobuf.Struct` as JSON.
 fn structure(fields: &prost_types::Struct) -> Json {
@@ -129,7 +114,11 @@ mod tests {
         let crate::options::Parsed::Run(options) = Options::read(arguments) else { panic!("{line}") };
         let (sink, mut node) = (Diagnostics::new(), Some(node));
         override_node(&mut node, &options);
-        Node::parse(node.unwrap_or_default(), &At::root(&sink)).expect("it is valid").about(&options, 1)
+        Node::parse(node.unwrap_or_default(), &At::root(&sink)).expect("it is valid").about(
+            &options,
+            1,
+            Extensions::default(),
+        )
     }
 
     #[test]

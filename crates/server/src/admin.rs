@@ -1,6 +1,7 @@
 //! The admin listener: `envoy.config.bootstrap.v3.Admin`, and its pages.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use nuncio_config::{At, Invalid};
 use nuncio_http::{ConnectionManager, HttpWorker, ListenerInfo, LocalInfo, Manager};
 use nuncio_listener::{ListenerCounts, accept};
 use nuncio_matching::StringMatcher;
-use nuncio_network::{Address, own_address};
+use nuncio_network::Address;
 use nuncio_proto::envoy::config::accesslog::v3::{AccessLog, access_log};
 use nuncio_proto::envoy::config::bootstrap::v3 as pb;
 use nuncio_proto::envoy::extensions::access_loggers::file::v3::FileAccessLog;
@@ -25,6 +26,7 @@ use nuncio_upstream::Clusters;
 use nuncio_worker::{Lifecycle, Stopwatch};
 use prost::{Message, Name};
 
+use crate::extensions::Extensions;
 use crate::memory;
 
 /// `envoy.config.bootstrap.v3.Admin`
@@ -39,7 +41,7 @@ pub(crate) struct AdminConfig {
 
 impl AdminConfig {
     /// Parses the message.
-    pub(crate) fn parse(proto: pb::Admin, at: &At<'_>) -> Result<Self, Invalid> {
+    pub(crate) fn parse(proto: pb::Admin, extensions: &Extensions, at: &At<'_>) -> Result<Self, Invalid> {
         let pb::Admin {
             access_log,
             access_log_path,
@@ -50,13 +52,17 @@ impl AdminConfig {
             allow_paths,
         } = proto;
         let mut f = at.fields();
+        let allowed = f.keep(extensions.check_logs(&access_log, at));
         let access_log = f.value("access_log", logs(access_log, access_log_path), LogConfig::parse);
         f.without_effect("profile_path", profile_path, "there is no profiler");
         let address = f.optional("address", address, Address::parse);
         f.unsupported("socket_options", socket_options);
         f.without_effect("ignore_global_conn_limit", ignore_global_conn_limit, "there is no global connection limit");
         let allow_paths = f.each("allow_paths", allow_paths, StringMatcher::parse);
-        f.finish(|| Self { address: address.take(), access_log: access_log.take(), allow_paths: allow_paths.take() })
+        f.finish(|| {
+            allowed.take();
+            Self { address: address.take(), access_log: access_log.take(), allow_paths: allow_paths.take() }
+        })
     }
 }
 
@@ -115,6 +121,17 @@ fn site(subjects: Subjects) -> Site {
     Site::new(pages)
 }
 
+/// Writes the address that the admin listener has to the file of `--admin-address-path`, and tells it.
+pub(crate) fn tell_address(address: SocketAddr, path: Option<&Path>) {
+    if let Some(path) = path.filter(|path| !path.as_os_str().is_empty()) {
+        // Envoy, too, starts all the same.
+        if let Err(error) = std::fs::write(path, address.to_string()) {
+            tracing::error!(%error, "cannot open admin address output file {} for writing.", path.display());
+        }
+    }
+    tracing::info!("admin address: {address}");
+}
+
 /// Serves the pages on `socket`, on main.
 pub(crate) fn serve(
     http: &Rc<HttpWorker>,
@@ -122,6 +139,7 @@ pub(crate) fn serve(
     config: AdminConfig,
     files: &FileManager,
     subjects: Subjects,
+    address: Option<IpAddr>,
 ) -> anyhow::Result<()> {
     let logs = Arc::new(config.access_log.open(files)?);
     let root = subjects.store.scope("");
@@ -132,7 +150,7 @@ pub(crate) fn serve(
         site = site.with_allowed_paths(matcher);
     }
     let filter = SiteFilter::new(site);
-    let local = LocalInfo { address: own_address(), ..LocalInfo::default() };
+    let local = LocalInfo { address, ..LocalInfo::default() };
     let config = Arc::new(ConnectionManager::internal_edge("admin", vec![Arc::new(filter)], &local));
     let counts = ListenerCounts::internal(&root, "admin", http.worker().index());
     let listener = ListenerInfo { name: None, filter_chain_name: None, scope: counts.scope().clone() };

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nuncio_config::{AnyConfig, At, Counts, Diagnostic, Invalid, Schema, Source, load_bootstrap, scalar};
+use nuncio_config::diagnostic::code;
+use nuncio_config::{
+    AnyConfig, At, Counts, Diagnostic, Invalid, Policy, Schema, Source, Unknown, load_bootstrap, scalar,
+};
 use nuncio_http::{ConnectionManager, LocalInfo, ParseContext, UpstreamOptions};
 use nuncio_listener::ListenerConfig;
 use nuncio_proto::envoy::config::bootstrap::v3 as pb;
@@ -17,6 +20,8 @@ use nuncio_upstream::{ClusterConfig, Clusters, HttpOptionsProto};
 
 use crate::about::{Node, override_node};
 use crate::admin::AdminConfig;
+use crate::extensions::{Extensions, NETWORK_FILTERS, UPSTREAM_HTTP_FILTERS};
+use crate::logging::LogFormat;
 use crate::options::Options;
 use crate::stats_config;
 use crate::validate::plain;
@@ -44,6 +49,8 @@ pub(crate) struct ProcessConfig {
     pub(crate) stats_flush_interval: Duration,
     /// What was let pass.
     pub(crate) counts: Counts,
+    /// application_log_config
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 /// What came of a configuration that was checked. It may be run if there are no errors.
@@ -61,8 +68,14 @@ pub(crate) struct Checked {
 ///
 /// # Errors
 /// The rendered list of what is wrong in it.
-pub(crate) fn load(source: &Source, options: &Options, threads: u16, registry: &Clusters) -> anyhow::Result<Config> {
-    let checked = check(source, options, threads, registry);
+pub(crate) fn load(
+    source: &Source,
+    options: &Options,
+    threads: u16,
+    registry: &Clusters,
+    extensions: &Extensions,
+) -> anyhow::Result<Config> {
+    let checked = check(source, options, threads, registry, extensions);
     if checked.errors > 0 {
         anyhow::bail!("{}", options.checks.render(&checked, source));
     }
@@ -74,19 +87,26 @@ pub(crate) fn load(source: &Source, options: &Options, threads: u16, registry: &
 }
 
 /// Reads and checks a configuration.
-pub(crate) fn check(source: &Source, options: &Options, threads: u16, registry: &Clusters) -> Checked {
-    let schema = Schema::new();
+pub(crate) fn check(
+    source: &Source,
+    options: &Options,
+    threads: u16,
+    registry: &Clusters,
+    extensions: &Extensions,
+) -> Checked {
+    let schema = Schema::with_policy(policy(options));
     let mut loaded = load_bootstrap(source, &schema);
     loaded.diagnostics.settle();
     override_node(&mut loaded.bootstrap.node, options);
     let found = &loaded.diagnostics;
-    let process = check_bootstrap(loaded.bootstrap.clone(), options, &At::root(found)).unwrap_or_default();
+    let process = check_bootstrap(loaded.bootstrap.clone(), options, extensions, &At::root(found)).unwrap_or_default();
     let mut config = Config { process, listeners: Vec::new(), clusters: Vec::new() };
-    let local = local_info(&loaded.bootstrap);
+    let local = local_info(&loaded.bootstrap, options);
+    let http = |proto: HttpOptionsProto, at: &At<'_>| upstream_options(proto, at, extensions);
     let mut names = BTreeSet::new();
     for resource in &loaded.clusters {
         let at = At::path(found, resource.path());
-        let cx = nuncio_upstream::ParseContext { threads, http: &upstream_options };
+        let cx = nuncio_upstream::ParseContext { threads, http: &http };
         let Ok(proto) = resource.message(&at) else { continue };
         // Also of a cluster with mistakes: that it is referred to is not another.
         if !names.insert(proto.name.clone()) {
@@ -96,7 +116,7 @@ pub(crate) fn check(source: &Source, options: &Options, threads: u16, registry: 
     }
     for resource in &loaded.listeners {
         let at = At::path(found, resource.path());
-        let world = World { registry, names: &names, local: &local };
+        let world = World { registry, names: &names, local: &local, extensions };
         let filter = |any: AnyConfig, buffer_limit: u32, at: &At<'_>| manager(&any, buffer_limit, at, &world);
         if let Ok(listener) = resource.message(&at).and_then(|proto| ListenerConfig::parse(proto, &at, filter)) {
             check_address(&listener, &config.listeners, &at);
@@ -106,7 +126,10 @@ pub(crate) fn check(source: &Source, options: &Options, threads: u16, registry: 
     config.process.counts = schema.counts();
     schema.release();
     let mut findings = loaded.findings();
-    findings.retain(|finding| !options.checks.is_off(finding));
+    findings.retain(|finding| {
+        let is_skipped = options.skip_deprecated_logs && finding.code == code::DEPRECATED;
+        !is_skipped && !options.checks.is_off(finding)
+    });
     Checked { config, findings, errors: found.errors(), dropped: found.dropped() }
 }
 
@@ -122,6 +145,17 @@ fn check_address<F>(listener: &ListenerConfig<F>, others: &[ListenerConfig<F>], 
         at.field("address")
             .invalid(format!("error adding listener: '{name}' has duplicate address '{socket}' as existing listener"));
     }
+}
+
+/// How strict the command line says to be about fields that do not exist.
+fn policy(options: &Options) -> Policy {
+    let static_unknown = if options.allow_unknown_static_fields { Unknown::Warn } else { Unknown::Reject };
+    let dynamic_unknown = match (options.reject_unknown_dynamic_fields, options.ignore_unknown_dynamic_fields) {
+        (true, _) => Unknown::Reject,
+        (false, true) => Unknown::Ignore,
+        (false, false) => Unknown::Warn,
+    };
+    Policy { static_unknown, dynamic_unknown }
 }
 
 /// The bytes of a file or environment variable, read once.
@@ -146,12 +180,12 @@ fn read_data_source(source: DataSource, at: &At<'_>) -> Result<Vec<u8>, Invalid>
 }
 
 /// Who we are, as the node of the bootstrap says.
-fn local_info(proto: &pb::Bootstrap) -> LocalInfo {
+fn local_info(proto: &pb::Bootstrap, options: &Options) -> LocalInfo {
     let node = proto.node.as_ref();
     LocalInfo {
         cluster: node.map(|node| node.cluster.clone()).unwrap_or_default(),
         node: node.map(|node| node.id.clone()).unwrap_or_default(),
-        address: nuncio_network::own_address(),
+        address: nuncio_network::own_address(options.local_address_ip_version),
     }
 }
 
@@ -160,6 +194,7 @@ struct World<'a> {
     registry: &'a Clusters,
     names: &'a BTreeSet<String>,
     local: &'a LocalInfo,
+    extensions: &'a Extensions,
 }
 
 fn manager(
@@ -171,6 +206,7 @@ fn manager(
     if any.type_name() != MANAGER {
         return Err(any.unknown(at, "network filter", std::iter::once(MANAGER)));
     }
+    world.extensions.check(NETWORK_FILTERS, any.type_name(), at)?;
     let cx = ParseContext {
         cluster: &|name| world.registry.reference(name),
         has_cluster: &|name| world.names.contains(name),
@@ -181,16 +217,29 @@ fn manager(
         local: world.local,
     };
     let proto: hcm::HttpConnectionManager = any.decode(at)?;
+    world.extensions.check_manager(&proto, at)?;
     ConnectionManager::parse(proto, at, &cx).map(Arc::new)
 }
 
-fn upstream_options(proto: HttpOptionsProto, at: &At<'_>) -> Result<Arc<dyn Any + Send + Sync>, Invalid> {
-    UpstreamOptions::parse(proto, at, &nuncio_extensions_http::upstream_filter)
-        .map(|options| Arc::new(options) as Arc<dyn Any + Send + Sync>)
+fn upstream_options(
+    proto: HttpOptionsProto,
+    at: &At<'_>,
+    extensions: &Extensions,
+) -> Result<Arc<dyn Any + Send + Sync>, Invalid> {
+    let filter = |name: &str, any: &AnyConfig, at: &At<'_>| {
+        extensions.check(UPSTREAM_HTTP_FILTERS, any.type_name(), at)?;
+        nuncio_extensions_http::upstream_filter(name, any, at)
+    };
+    UpstreamOptions::parse(proto, at, &filter).map(|options| Arc::new(options) as Arc<dyn Any + Send + Sync>)
 }
 
 /// Refuses by name what the bootstrap sets and this proxy does not have.
-fn check_bootstrap(proto: pb::Bootstrap, options: &Options, at: &At<'_>) -> Result<ProcessConfig, Invalid> {
+fn check_bootstrap(
+    proto: pb::Bootstrap,
+    options: &Options,
+    extensions: &Extensions,
+    at: &At<'_>,
+) -> Result<ProcessConfig, Invalid> {
     let pb::Bootstrap {
         node,
         node_context_params,
@@ -250,7 +299,7 @@ fn check_bootstrap(proto: pb::Bootstrap, options: &Options, at: &At<'_>) -> Resu
     f.unsupported("watchdogs", watchdogs);
     f.unsupported("tracing", tracing);
     f.unsupported("layered_runtime", layered_runtime);
-    let admin = f.optional("admin", admin, AdminConfig::parse);
+    let admin = f.optional("admin", admin, |proto, at| AdminConfig::parse(proto, extensions, at));
     f.unsupported("overload_manager", overload_manager);
     f.unsupported("enable_dispatcher_stats", enable_dispatcher_stats);
     f.unsupported("header_prefix", header_prefix);
@@ -270,7 +319,9 @@ fn check_bootstrap(proto: pb::Bootstrap, options: &Options, at: &At<'_>) -> Resu
     f.unsupported("xds_delegate_extension", xds_delegate_extension);
     f.unsupported("xds_config_tracker_extension", xds_config_tracker_extension);
     f.unsupported("listener_manager", listener_manager);
-    f.unsupported("application_log_config", application_log_config);
+    let log_format = f.optional("application_log_config", application_log_config, |proto, at| {
+        LogFormat::parse(proto, options.log_format.is_some(), at)
+    });
     f.unsupported("grpc_async_client_manager_config", grpc_async_client_manager_config);
     f.unsupported("memory_allocator_manager", memory_allocator_manager);
     f.unsupported("enable_worker_cpu_affinity", enable_worker_cpu_affinity);
@@ -282,5 +333,6 @@ fn check_bootstrap(proto: pb::Bootstrap, options: &Options, at: &At<'_>) -> Resu
         stats: stats.take(),
         stats_flush_interval: stats_flush_interval.take().unwrap_or(STATS_FLUSH_INTERVAL),
         counts: Counts::default(),
+        log_format: log_format.take().flatten(),
     })
 }

@@ -5,12 +5,15 @@ mod admin;
 mod bootstrap;
 mod code_pages;
 mod echo;
+mod extensions;
 mod logging;
 mod memory;
 mod options;
 mod process;
+mod signals;
 mod stats;
 mod stats_config;
+mod supervisor;
 mod validate;
 
 use std::process::ExitCode;
@@ -23,6 +26,10 @@ fn main() -> ExitCode {
         Parsed::Run(options) => options,
         Parsed::Print(text) => {
             print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Parsed::Tell(text) => {
+            eprint!("{text}");
             return ExitCode::SUCCESS;
         }
         Parsed::Refuse(text) => {

@@ -1,33 +1,35 @@
 //! The process: main is worker 0 and has no traffic; sockets are made by main and lent to workers; signals end it.
 
-use std::net::TcpListener;
-use std::path::PathBuf;
+use std::net::{IpAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use nuncio_admin::pages::{About, Active, Loggers};
+use nuncio_admin::pages::{About, Active};
 use nuncio_config::Source;
 use nuncio_http::{ConnectionManager, HttpWorker, ListenerInfo, Manager};
 use nuncio_listener::{ListenerConfig, ListenerCounts, accept};
-use nuncio_network::{ListenOptions, TcpConnector, bind, raise_descriptor_limit};
+use nuncio_network::{ListenOptions, TcpConnector, allow_core_dumps, bind, own_address, raise_descriptor_limit};
 use nuncio_stats::{Store, WorkerIndex, sanitize};
 use nuncio_telemetry::access_log::file::{FileManager, Options as FileOptions};
 use nuncio_upstream::{Cluster, ClusterConfig, Clusters};
 use nuncio_worker::{Clock, Lifecycle, Mailbox, Random, Spawner, Stopwatch, Threads, Worker, available_parallelism};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::admin::{self, AdminConfig, Subjects};
 use crate::bootstrap::{self, Config, ProcessConfig};
 use crate::code_pages;
 use crate::echo::Echo;
-use crate::logging::{self, LogFile};
+use crate::extensions::Extensions;
+use crate::logging::Log;
 use crate::memory;
 use crate::options::{Mode, Options};
+use crate::signals::Signals;
 use crate::stats::ServerStats;
+use crate::supervisor;
 use crate::validate;
 
 /// Runs until SIGTERM, SIGINT or `/quitquitquit`, which end it at once, as in Envoy.
@@ -36,7 +38,9 @@ use crate::validate;
 /// When the configuration is invalid, or an address cannot be bound.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let uptime = Stopwatch::start();
-    let (loggers, log_file) = logging::start(options)?;
+    let log = Log::start(options)?;
+    options.tell_without_effect();
+    let extensions = Extensions::new(&options.disable_extensions);
     let workers = options.concurrency.unwrap_or_else(available_parallelism).max(1);
     let registry = Arc::new(Clusters::default());
     let example = if options.is_example() { Some(Echo::bind()?) } else { None };
@@ -45,16 +49,24 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         None => source(options)?,
     };
     if options.mode == Mode::Validate {
-        return validate::run(&source, options, workers + 1);
+        return validate::run(&source, options, workers + 1, &extensions);
     }
-    let config = bootstrap::load(&source, options, workers + 1, &registry)?;
-    options.tell_without_effect();
-    write_base_id(options)?;
+    let config = bootstrap::load(&source, options, workers + 1, &registry, &extensions)?;
+    write_base_id(options);
+    if options.enable_core_dump {
+        match allow_core_dumps() {
+            Ok(()) => tracing::info!("core dump enabled"),
+            Err(error) => tracing::warn!(%error, "cannot enable core dumps"),
+        }
+    }
     if let Err(error) = raise_descriptor_limit() {
         tracing::warn!(%error, "cannot raise the limit on open descriptors");
     }
     let Config { process, listeners, clusters } = config;
-    let ProcessConfig { admin, node, stats: settings, stats_flush_interval, counts } = process;
+    let ProcessConfig { admin, node, stats: settings, stats_flush_interval, log_format, counts } = process;
+    if let Some(format) = log_format {
+        log.set_format(format);
+    }
     let store = Store::with_settings(workers + 1, settings);
     let files = Arc::new(FileManager::new(FileOptions {
         flush_interval: options.file_flush_interval(),
@@ -63,19 +75,20 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let lifecycle = Arc::default();
     let server = Server {
         workers,
-        stats: Rc::new(ServerStats::new(&store, workers, &lifecycle, &files, uptime, !options.disable_hot_restart)),
+        stats: Rc::new(ServerStats::new(&store, workers, &lifecycle, &files, uptime, options)),
         registry,
         store,
         files,
         lifecycle,
         quit: Arc::default(),
         listeners: Active::default(),
-        loggers,
-        log_file,
-        about: Arc::new(node.about(options, workers)),
+        log,
+        about: Arc::new(node.about(options, workers, extensions)),
         admin_address_path: options.admin_address_path.clone(),
         stats_flush_interval,
         uptime,
+        is_init_only: options.mode == Mode::InitOnly,
+        address: own_address(options.local_address_ip_version),
     };
     server.stats.loaded(counts);
     drop(source);
@@ -87,24 +100,24 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 /// The configuration that the command line gives.
 fn source(options: &Options) -> anyhow::Result<Source> {
-    let overlay = options.config_yaml.as_ref().filter(|text| !text.is_empty());
-    let overlay = overlay.map(|text| Source::yaml("--config-yaml", text));
-    let Some(path) = &options.config_path else {
-        return overlay
-            .ok_or_else(|| anyhow::anyhow!("At least one of --config-path or --config-yaml should be non-empty"));
+    let file = |path: &Path| {
+        Source::from_file(path).map_err(|error| anyhow::anyhow!("Invalid path: {}: {error}", path.display()))
     };
-    let file = Source::from_file(path);
-    let file = file.map_err(|error| anyhow::anyhow!("Invalid path: {}: {error}", path.display()))?;
-    Ok(match overlay {
-        Some(overlay) => file.with_overlay(overlay),
-        None => file,
-    })
+    let yaml = |text: &str| Source::yaml("--config-yaml", text);
+    match (options.config_path(), options.config_yaml()) {
+        (Some(path), Some(text)) => Ok(file(path)?.with_overlay(yaml(text))),
+        (Some(path), None) => file(path),
+        (None, Some(text)) => Ok(yaml(text)),
+        (None, None) => anyhow::bail!("At least one of --config-path or --config-yaml should be non-empty"),
+    }
 }
 
-fn write_base_id(options: &Options) -> anyhow::Result<()> {
-    let Some(path) = &options.base_id_path else { return Ok(()) };
-    std::fs::write(path, options.base_id.to_string())
-        .map_err(|error| anyhow::anyhow!("cannot write base id to '{}': {error}", path.display()))
+/// As in Envoy, which starts all the same when it cannot write it, and does not write one that nothing is shared by.
+fn write_base_id(options: &Options) {
+    let Some(path) = options.base_id_path.as_ref().filter(|_| !options.disable_hot_restart) else { return };
+    if let Err(error) = std::fs::write(path, options.base_id.to_string()) {
+        tracing::error!(%error, "cannot open base id output file {} for writing.", path.display());
+    }
 }
 
 /// What the whole process shares.
@@ -117,12 +130,15 @@ struct Server {
     lifecycle: Arc<Lifecycle>,
     quit: Arc<Notify>,
     listeners: Active,
-    loggers: Loggers,
-    log_file: Option<LogFile>,
+    log: Log,
     about: Arc<About>,
     admin_address_path: Option<PathBuf>,
     stats_flush_interval: Duration,
     uptime: Stopwatch,
+    /// `--mode init_only`
+    is_init_only: bool,
+    /// One of this machine's own.
+    address: Option<IpAddr>,
 }
 
 impl Server {
@@ -179,6 +195,10 @@ impl Server {
             self.stats.listener_added(self.workers);
             tracing::info!(listener = %listener.name, address = %bound, "listening");
         }
+        if self.is_init_only {
+            tracing::info!("exiting");
+            return Ok(());
+        }
         self.lifecycle.set_live();
         self.stats.started();
         self.flush_stats(&http, threads.mailboxes().to_vec(), gauges);
@@ -186,7 +206,9 @@ impl Server {
             echo.serve(&http)?;
         }
         code_pages::let_go();
+        supervisor::tell(supervisor::State::Ready);
         signals.wait(&self.quit, &self.reopener()).await;
+        supervisor::tell(supervisor::State::Stopping);
         tracing::info!("exiting");
         // The answer of `/quitquitquit` is still to be written.
         main.turn();
@@ -199,13 +221,8 @@ impl Server {
     fn serve_admin(&self, config: AdminConfig, http: &Rc<HttpWorker>) -> anyhow::Result<()> {
         let Some(address) = &config.address else { return Ok(()) };
         let socket = bind(address.socket(), 1, ListenOptions { reuse_port: false, backlog: 4096 })?.swap_remove(0);
-        let bound = socket.local_addr()?;
-        tracing::info!(address = %bound, "admin");
-        if let Some(path) = &self.admin_address_path {
-            std::fs::write(path, bound.to_string())
-                .map_err(|error| anyhow::anyhow!("cannot write admin address to '{}': {error}", path.display()))?;
-        }
-        admin::serve(http, socket, config, &self.files, self.subjects())
+        admin::tell_address(socket.local_addr()?, self.admin_address_path.as_deref());
+        admin::serve(http, socket, config, &self.files, self.subjects(), self.address)
     }
 
     /// Flushes the stats again and again: histograms show what they were at a flush.
@@ -235,10 +252,10 @@ impl Server {
 
     /// Opens log files again, after they were moved away.
     fn reopener(&self) -> Box<dyn Fn() + Send + Sync> {
-        let (files, log_file) = (Arc::clone(&self.files), self.log_file.clone());
+        let (files, log) = (Arc::clone(&self.files), self.log.output.clone());
         Box::new(move || {
             files.reopen();
-            log_file.iter().for_each(LogFile::reopen);
+            log.reopen();
         })
     }
 
@@ -252,7 +269,7 @@ impl Server {
             clusters: Arc::clone(&self.registry),
             lifecycle: Arc::clone(&self.lifecycle),
             listeners: self.listeners.clone(),
-            loggers: self.loggers.clone(),
+            loggers: self.log.loggers.clone(),
             quit: Arc::clone(&self.quit),
             refresh: self.stats.refresher(),
             reopen_logs: self.reopener(),
@@ -267,38 +284,5 @@ fn serve(http: &Rc<HttpWorker>, socket: TcpListener, counts: ListenerCounts, man
     let accepted = accept(http.worker(), socket, counts, move |accepted| manager.serve(&state, accepted));
     if let Err(error) = accepted {
         tracing::error!(%error, "cannot accept on a listening socket");
-    }
-}
-
-/// The signals that the process acts on.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    /// SIGUSR1: log files were moved away.
-    reopen: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn install() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            reopen: signal(SignalKind::user_defined1())?,
-        })
-    }
-
-    /// Until one of them, or `quit`, ends the process.
-    async fn wait(mut self, quit: &Notify, reopen: &dyn Fn()) {
-        let mut quit = std::pin::pin!(quit.notified());
-        std::future::poll_fn(|cx| {
-            while let std::task::Poll::Ready(Some(())) = self.reopen.poll_recv(cx) {
-                reopen();
-            }
-            let is_over = self.terminate.poll_recv(cx).is_ready()
-                || self.interrupt.poll_recv(cx).is_ready()
-                || quit.as_mut().poll(cx).is_ready();
-            if is_over { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        })
-        .await;
     }
 }

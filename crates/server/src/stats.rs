@@ -11,6 +11,7 @@ use nuncio_stats::{Dynamic, Group, LocalDynamic, Store, WorkerIndex, stat_group}
 use nuncio_telemetry::access_log::file::{FileManager, FileStats};
 use nuncio_worker::{Lifecycle, Stopwatch};
 
+use crate::options::Options;
 use crate::{about, memory};
 
 stat_group! {
@@ -145,7 +146,7 @@ impl ServerStats {
         lifecycle: &Arc<Lifecycle>,
         files: &FileManager,
         uptime: Stopwatch,
-        has_generation: bool,
+        options: &Options,
     ) -> Self {
         FILES.set(Some(files.stats(&store.scope("filesystem."))));
         let watchdog = |prefix: &str| Watchdog::new(&store.scope(prefix));
@@ -159,27 +160,27 @@ impl ServerStats {
             _watchdogs: watchdogs,
             _overload: Overload::new(&store.scope("")),
             _own_calls: RouterStats::new(&store.scope("http.async-client.")),
-            _hot_restart: has_generation.then(|| generation(store)),
+            _hot_restart: (!options.disable_hot_restart).then(|| generation(store)),
             inflated: Dynamic::new(&store.scope("thread_local_cluster_manager.")),
             lifecycle: Arc::clone(lifecycle),
             uptime,
             bugs: Cell::new(0),
             trimmed_bytes: Cell::new(0),
         };
-        stats.set_constants(workers);
+        stats.set_constants(workers, options.restart_epoch);
         stats.set_state();
         stats.set_memory();
         (stats.refresher())();
         stats
     }
 
-    fn set_constants(&self, workers: u16) {
+    fn set_constants(&self, workers: u16, epoch: u32) {
         let server = self.server.local(WorkerIndex::MAIN);
         server.fips_mode.set(0);
         server.concurrency.set(workers.into());
         // There are no certificates, which Envoy tells by the largest number of 32 bits.
         server.days_until_first_cert_expiring.set(u32::MAX.into());
-        server.hot_restart_epoch.set(0);
+        server.hot_restart_epoch.set(epoch.into());
         server.parent_connections.set(0);
         server.seconds_until_first_ocsp_response_expiring.set(0);
         server.stats_recent_lookups.set(0);
@@ -314,12 +315,14 @@ fn runtime(store: &Store) -> Group<Runtime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::Parsed;
 
     #[test]
     fn an_idle_server_counts_what_envoy_does() {
         let (store, lifecycle) = (Store::new(3), Arc::default());
+        let Parsed::Run(options) = Options::read(["nuncio".into()]) else { panic!("no option is needed") };
         let files = FileManager::new(nuncio_telemetry::access_log::file::Options::default());
-        let stats = ServerStats::new(&store, 2, &lifecycle, &files, Stopwatch::start(), true);
+        let stats = ServerStats::new(&store, 2, &lifecycle, &files, Stopwatch::start(), &options);
         stats.cluster_added(2);
         stats.listener_added(2);
         lifecycle.set_live();

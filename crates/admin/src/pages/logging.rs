@@ -176,6 +176,33 @@ impl Loggers {
         loggers
     }
 
+    /// Whether there is a component of that name.
+    pub fn is_component(name: &str) -> bool {
+        COMPONENTS.iter().any(|(known, _)| *known == name)
+    }
+
+    /// The component of a module: that with the longest path that the module's begins with.
+    pub fn component_of(module: &str) -> &'static str {
+        let is_in =
+            |path: &str| module.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+        COMPONENTS
+            .iter()
+            .flat_map(|(name, paths)| paths.iter().filter(|path| is_in(path)).map(|path| (path.len(), *name)))
+            .max_by_key(|(length, _)| *length)
+            .map_or(OTHERS, |(_, name)| name)
+    }
+
+    /// Changes the levels of components; one that there is not is passed over.
+    pub fn set_levels(&self, changes: &[(String, Level)]) {
+        self.change(|levels| {
+            for (name, level) in changes {
+                if let Some(index) = COMPONENTS.iter().position(|(known, _)| known == name) {
+                    levels[index] = *level;
+                }
+            }
+        });
+    }
+
     /// Changes all components.
     pub fn set_all(&self, level: Level) {
         self.change(|levels| levels.fill(level));
@@ -383,6 +410,18 @@ mod tests {
         check("upstream=debug", Ok(["error", "critical", "debug"]));
         check("paths=&level=info", Ok(["info"; 3]));
         check("level=off&level=error", Ok(["off"; 3]));
+    }
+
+    #[test]
+    fn modules_have_the_component_of_the_longest_path() {
+        let check = |module: &str, expected: &str| assert_eq!(Loggers::component_of(module), expected, "{module}");
+        check("nuncio::process", "main");
+        check("nuncio::bootstrap", "config");
+        check("nuncio_http::router::pool::idle", "pool");
+        check("nuncio_http::router", "router");
+        check("nuncio_http::routes", "http");
+        check("nuncio_httpx", "misc");
+        check("tokio", "misc");
     }
 
     #[test]

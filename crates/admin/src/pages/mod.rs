@@ -27,5 +27,5 @@ pub use recent_lookups::{LookupAction, RecentLookups};
 pub use reopen_logs::ReopenLogs;
 pub use reset_counters::ResetCounters;
 pub use runtime::{Runtime, RuntimeModify};
-pub use server_info::{About, Build, ServerInfo};
+pub use server_info::{About, Build, Extension, ServerInfo};
 pub use stats::{Prometheus, Refresh, Stats};

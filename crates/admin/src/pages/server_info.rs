@@ -63,8 +63,21 @@ pub struct About {
     pub metadata: Option<Json>,
     /// `node.locality`: region, zone and sub zone, when there is one.
     pub locality: Option<[String; 3]>,
-    /// Extensions that are built in: category, name, and the types of their configurations.
-    pub extensions: Vec<(&'static str, &'static str, Vec<&'static str>)>,
+    /// Extensions that are built in.
+    pub extensions: Vec<Extension>,
+}
+
+/// An extension that is built in.
+#[derive(Debug, Clone)]
+pub struct Extension {
+    /// What it extends.
+    pub category: &'static str,
+    /// Its name.
+    pub name: String,
+    /// The types of its configurations.
+    pub types: Vec<&'static str>,
+    /// Whether it was left out by `--disable-extensions`.
+    pub is_disabled: bool,
 }
 
 /// Tells it.
@@ -116,13 +129,15 @@ fn node(about: &About) -> Json {
         let texts = [("region", region), ("zone", zone), ("sub_zone", sub_zone)];
         fields.push(("locality", Json::object(texts.map(|(name, text)| (name, Json::text(text))))));
     }
-    let extensions = about.extensions.iter().map(|(category, name, types)| {
+    let extensions = about.extensions.iter().map(|Extension { category, name, types, is_disabled }| {
+        // Envoy knows the types of those only that are not disabled.
+        let types = types.iter().filter(|_| !is_disabled).map(|name| Json::text(*name));
         Json::object([
-            ("name", Json::text(*name)),
+            ("name", Json::text(name)),
             ("category", Json::text(*category)),
             ("type_descriptor", Json::text("")),
-            ("disabled", Json::Bool(false)),
-            ("type_urls", Json::List(types.iter().map(|name| Json::text(*name)).collect())),
+            ("disabled", Json::Bool(*is_disabled)),
+            ("type_urls", Json::List(types.collect())),
         ])
     });
     fields.extend([
@@ -148,7 +163,12 @@ mod tests {
             cluster: String::new(),
             metadata: None,
             locality: Some(["r".to_owned(), String::new(), String::new()]),
-            extensions: vec![("envoy.filters.http", "envoy.filters.http.router", vec!["a.Router"])],
+            extensions: vec![Extension {
+                category: "envoy.filters.http",
+                name: "envoy.filters.http.router".to_owned(),
+                types: vec!["a.Router"],
+                is_disabled: false,
+            }],
         }
     }
 

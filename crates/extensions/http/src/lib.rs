@@ -8,7 +8,7 @@ mod header_mutation;
 mod registry;
 
 use registry::FilterType;
-pub use registry::{filter, per_route, upstream_filter};
+pub use registry::{Listed, filter, per_route, types, upstream_filter};
 
 /// All filters but the router, which is part of the request path.
 const REGISTRY: &[FilterType] = &[fault::TYPE, header_mutation::TYPE];

@@ -22,6 +22,38 @@ pub(crate) struct FilterType {
     pub(crate) route: Option<RouteType>,
 }
 
+/// A kind of filter, as lists show it.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed {
+    config: &'static str,
+    route: Option<&'static str>,
+    /// Whether it can stand in a chain of attempts, too.
+    pub is_upstream: bool,
+}
+
+impl Listed {
+    /// The name that Envoy has for it: that of the package.
+    pub fn name(&self) -> String {
+        let package = self.config.split(".v3.").next().unwrap_or_default();
+        package.replacen("envoy.extensions.", "envoy.", 1)
+    }
+
+    /// The types of its configuration, and of what routes say to it.
+    pub fn types(&self) -> Vec<&'static str> {
+        let route = self.route.filter(|route| *route != self.config);
+        std::iter::once(self.config).chain(route).collect()
+    }
+}
+
+/// All kinds of filter but the router.
+pub fn types() -> impl Iterator<Item = Listed> {
+    REGISTRY.iter().map(|known| Listed {
+        config: known.config,
+        route: known.route.as_ref().map(|route| route.config),
+        is_upstream: UPSTREAM.contains(&known.config),
+    })
+}
+
 type ParseFilter = fn(&str, &AnyConfig, &At<'_>) -> Result<Arc<dyn FilterFactory>, Invalid>;
 
 /// What a virtual host, route or weighted cluster may say to a kind of filter.

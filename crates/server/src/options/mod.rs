@@ -1,16 +1,28 @@
-//! The command line: Envoy's options under Envoy's names, those that are not supported yet refused with a reason.
+//! The command line: Envoy's options under Envoy's names and by its rules; what is not supported is refused with a reason.
 
+mod arguments;
+mod fault;
+mod report;
+mod values;
+
+use std::error::Error as _;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::error::ErrorKind;
-use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use nuncio_admin::Json;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Command, CommandFactory, FromArgMatches, Parser, ValueHint};
 use nuncio_admin::pages::Level;
+use nuncio_network::IpVersion;
+use nuncio_worker::Random;
 
 use crate::about;
 use crate::validate::CheckOptions;
+use arguments::Request;
+use fault::{Fault, NotANumber};
+pub(crate) use report::LOG_FORMAT;
+pub(crate) use values::{ComponentLevels, DrainStrategy, Mode};
+use values::{component_levels, ip_version, level, number, path, tag};
 
 /// The command line.
 #[derive(Parser, Debug)]
@@ -18,38 +30,66 @@ use crate::validate::CheckOptions;
     name = "nuncio",
     about = "A proxy that takes Envoy v3 configurations.\n\nWithout a configuration it runs an example to try it with.",
     disable_version_flag = true,
+    disable_help_flag = true,
     term_width = 80,
     args_override_self = false
 )]
 pub(crate) struct Options {
     /// Bootstrap file (.yaml, .yml, .json, .pb, .pb_text)
-    #[arg(short = 'c', long, value_name = "FILE")]
+    #[arg(short = 'c', long, value_name = "FILE", value_parser = path(), value_hint = ValueHint::FilePath)]
     pub(crate) config_path: Option<PathBuf>,
-    /// Bootstrap as YAML text; merged into that of --config-path
-    #[arg(long, value_name = "YAML")]
+    /// Bootstrap as YAML or JSON text, merged over --config-path
+    #[arg(long, value_name = "YAML", value_hint = ValueHint::Other)]
     pub(crate) config_yaml: Option<String>,
+    /// Take unknown fields in the bootstrap as warnings
+    #[arg(long)]
+    pub(crate) allow_unknown_static_fields: bool,
+    /// The same; deprecated
+    #[arg(long)]
+    allow_unknown_fields: bool,
+    /// Refuse unknown fields in dynamic resources (none yet)
+    #[arg(long)]
+    pub(crate) reject_unknown_dynamic_fields: bool,
+    /// Ignore unknown fields in dynamic resources (none yet)
+    #[arg(long)]
+    pub(crate) ignore_unknown_dynamic_fields: bool,
+    /// Do not warn of deprecated fields
+    #[arg(long)]
+    pub(crate) skip_deprecated_logs: bool,
+    /// Extensions to leave out, category/name
+    #[arg(long, value_name = "NAMES", action = ArgAction::Set, value_delimiter = ',', value_hint = ValueHint::Other)]
+    pub(crate) disable_extensions: Vec<String>,
     /// Worker threads; by default one for each processor that may be used
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::<u16>)]
     pub(crate) concurrency: Option<u16>,
-    /// Check the configuration and serve, or check it only
-    #[arg(long, value_enum, default_value = "serve")]
+    /// serve, validate (check only) or init_only
+    #[arg(long, value_name = "MODE", default_value = "serve", value_parser = Mode::parse)]
     pub(crate) mode: Mode,
     #[command(flatten)]
     pub(crate) checks: CheckOptions,
     /// trace, debug, info, warning, error, critical or off
-    #[arg(short = 'l', long, value_name = "LEVEL", default_value = "info", value_parser = parse_level)]
+    #[arg(short = 'l', long, value_name = "LEVEL", default_value = "info", value_parser = level)]
     pub(crate) log_level: Level,
     /// Levels of single components: upstream:debug,http:trace
-    #[arg(long, value_name = "PAIRS", default_value = "", hide_default_value = true)]
-    pub(crate) component_log_level: String,
+    #[arg(long, value_name = "PAIRS", default_value = "", hide_default_value = true, value_parser = component_levels)]
+    pub(crate) component_log_level: ComponentLevels,
+    /// Form of a line of the log, in spdlog's syntax
+    #[arg(long, value_name = "FORMAT", value_hint = ValueHint::Other)]
+    pub(crate) log_format: Option<String>,
+    /// Escape what C would in the log's messages: an entry is one line
+    #[arg(long)]
+    pub(crate) log_format_escaped: bool,
+    /// Always so: what the log tells of a bug is one entry
+    #[arg(long)]
+    pub(crate) log_stacktrace_single_entry: bool,
     /// File to log to, instead of standard error
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path(), value_hint = ValueHint::FilePath)]
     pub(crate) log_path: Option<PathBuf>,
-    /// Milliseconds after which what an access log has buffered is written
-    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    /// Milliseconds for which access logs buffer at most
+    #[arg(long, value_name = "MS", default_value = "10000", value_parser = number::<u64>)]
     pub(crate) file_flush_interval_msec: u64,
-    /// Kibibytes that an access log buffers before it writes them
-    #[arg(long, value_name = "KB", default_value_t = 64)]
+    /// Kibibytes that access logs buffer before they write
+    #[arg(long, value_name = "KB", default_value = "64", value_parser = number::<u32>)]
     pub(crate) file_flush_min_size_kb: u32,
     /// node.cluster
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
@@ -60,83 +100,75 @@ pub(crate) struct Options {
     /// node.locality.zone
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub(crate) service_zone: String,
+    /// Which of the machine's own addresses is ours: v4 or v6
+    #[arg(long, value_name = "VERSION", default_value = "v4", value_parser = ip_version)]
+    pub(crate) local_address_ip_version: IpVersion,
     /// File to write the address of the admin listener to
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path(), value_hint = ValueHint::FilePath)]
     pub(crate) admin_address_path: Option<PathBuf>,
     /// Tag of all stats, tag:value; may be repeated
-    #[arg(long, value_name = "TAG:VALUE", action = ArgAction::Append, value_parser = parse_tag)]
+    #[arg(long, value_name = "TAG:VALUE", action = ArgAction::Append, value_parser = tag)]
     pub(crate) stats_tag: Vec<(String, String)>,
-    /// Shown by /server_info; without hot restart nothing is shared
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    /// Shown by /server_info; nothing is shared yet
+    #[arg(long, value_name = "N", default_value = "0", value_parser = number::<u32>)]
     pub(crate) base_id: u32,
+    /// Let the server choose the base id
+    #[arg(long)]
+    pub(crate) use_dynamic_base_id: bool,
     /// File to write the base id to
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path(), value_hint = ValueHint::FilePath)]
     pub(crate) base_id_path: Option<PathBuf>,
     /// Always so: there is no hot restart yet
     #[arg(long)]
     pub(crate) disable_hot_restart: bool,
-    /// 0, since there is no hot restart yet
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=0))]
+    /// Which of a row of hot restarts this is
+    #[arg(long, value_name = "N", default_value = "0", value_parser = number::<u32>)]
     pub(crate) restart_epoch: u32,
-    /// Seconds over which listeners would drain; nothing drains yet
-    #[arg(long, value_name = "S", default_value_t = 600)]
+    /// Start all the same where there is no parent to take over from
+    #[arg(long)]
+    pub(crate) skip_hot_restart_on_no_parent: bool,
+    /// Do not take over the parent's stats; there is no hot restart yet
+    #[arg(long)]
+    pub(crate) skip_hot_restart_parent_stats: bool,
+    /// Socket of hot restart, not there yet
+    #[arg(long, value_name = "PATH", default_value = SOCKET_PATH, value_hint = ValueHint::FilePath)]
+    pub(crate) socket_path: String,
+    /// Permissions of that socket
+    #[arg(long, value_name = "MODE", default_value = SOCKET_MODE, value_hint = ValueHint::Other)]
+    pub(crate) socket_mode: String,
+    /// Seconds over which listeners drain; they do not yet
+    #[arg(long, value_name = "S", default_value = "600", value_parser = number::<u32>)]
     pub(crate) drain_time_s: u32,
-    /// gradual or immediate; nothing drains yet
-    #[arg(long, value_enum, default_value = "gradual")]
+    /// gradual or immediate, which is the same yet
+    #[arg(long, value_name = "STRATEGY", default_value = "gradual", value_parser = DrainStrategy::parse)]
     pub(crate) drain_strategy: DrainStrategy,
-    /// Seconds until a hot restart's parent ends; there is no hot restart yet
-    #[arg(long, value_name = "S", default_value_t = 900)]
+    /// Seconds until a hot restart's parent ends
+    #[arg(long, value_name = "S", default_value = "900", value_parser = number::<u32>)]
     pub(crate) parent_shutdown_time_s: u32,
     /// Always so: the processors that this process may use are counted
     #[arg(long)]
     pub(crate) cpuset_threads: bool,
+    /// Let the system write a core file when the process crashes
+    #[arg(long)]
+    pub(crate) enable_core_dump: bool,
     /// Print the version of the hot restart protocol, and exit
     #[arg(long)]
     hot_restart_version: bool,
     /// Print the version, and exit
     #[arg(long)]
     version: bool,
+    /// Print this, and exit
+    #[arg(short = 'h', long)]
+    help: bool,
 }
 
-/// `--mode`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Mode {
-    /// Checks and serves.
-    Serve,
-    /// Checks only.
-    Validate,
-}
-
-/// `--drain-strategy`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DrainStrategy {
-    /// More and more connections over the drain time.
-    Gradual,
-    /// All at once.
-    Immediate,
-}
+const SOCKET_PATH: &str = "@envoy_domain_socket";
+const SOCKET_MODE: &str = "600";
 
 /// Options of Envoy that are not here, and why.
 const MISSING: &[(&str, &str)] = &[
-    ("allow-unknown-fields", "unknown fields are always errors"),
-    ("allow-unknown-static-fields", "unknown fields are always errors"),
-    ("disable-extensions", "extensions cannot be disabled yet"),
-    ("enable-core-dump", "use the limits of the system, `ulimit -c`"),
-    ("enable-fine-grain-logging", "levels are by component, see --component-log-level"),
-    ("enable-mutex-tracing", "there is no lock to trace on the request path"),
-    ("ignore-unknown-dynamic-fields", "there are no dynamic resources yet"),
-    ("ignore_rest", "use --"),
-    ("local-address-ip-version", "the local address is not chosen by it yet"),
-    ("log-format", "the log's format is fixed yet"),
-    ("log-format-escaped", "the log's format is fixed yet"),
-    ("log-stacktrace-single-entry", "the log has no stack traces"),
-    ("reject-unknown-dynamic-fields", "there are no dynamic resources yet"),
-    ("skip-deprecated-logs", "warnings cannot be turned off yet"),
-    ("skip-hot-restart-on-no-parent", "there is no hot restart yet"),
-    ("skip-hot-restart-parent-stats", "there is no hot restart yet"),
-    ("socket-mode", "there is no hot restart yet"),
-    ("socket-path", "there is no hot restart yet"),
-    ("use-dynamic-base-id", "there is no hot restart yet, base ids never collide"),
+    ("--enable-fine-grain-logging", "levels are by component yet, see --component-log-level"),
+    ("--enable-mutex-tracing", "no lock is waited for on the path of a request"),
 ];
 
 /// What a command line comes to.
@@ -146,6 +178,8 @@ pub(crate) enum Parsed {
     Run(Box<Options>),
     /// Print this, and end well.
     Print(String),
+    /// Print this on standard error, and end well.
+    Tell(String),
     /// Print this, and end with an error.
     Refuse(String),
 }
@@ -154,19 +188,58 @@ impl Options {
     /// Reads the command line, the program's name first.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Parsed {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
-        let program = arguments.first().map_or_else(|| "nuncio".into(), |name| name.to_string_lossy().into_owned());
-        if let Some(refused) = arguments.iter().skip(1).find_map(|argument| refuse(&argument.to_string_lossy())) {
-            return Parsed::Refuse(refused);
+        let (program, arguments) =
+            arguments.split_first().map_or((None, &*arguments), |(name, rest)| (Some(name), rest));
+        let program = program.map_or_else(|| "nuncio".into(), |name| name.to_string_lossy().into_owned());
+        let mut command = Self::command();
+        match arguments::read(&command, arguments) {
+            Ok(Request::Help) => Parsed::Print(command.render_help().to_string()),
+            Ok(Request::Version) => Parsed::Print(format!("\n{program}  version: {}\n\n", about::BUILD.line())),
+            Ok(Request::Run(arguments)) => match Self::parse_values(command, arguments) {
+                // Envoy, too, tells this on standard error and without an end of line.
+                Ok(options) if options.hot_restart_version => Parsed::Tell("disabled".to_owned()),
+                Ok(options) => Parsed::Run(Box::new(options)),
+                Err(fault) => Parsed::Refuse(format!("{fault}{}", usage(&fault, &program))),
+            },
+            Err(fault) => Parsed::Refuse(refuse(fault, &program)),
         }
-        match Self::command().try_get_matches_from(&arguments).and_then(|matches| Self::from_arg_matches(&matches)) {
-            Ok(options) if options.version => {
-                Parsed::Print(format!("\n{program}  version: {}\n\n", about::BUILD.line()))
-            }
-            Ok(options) if options.hot_restart_version => Parsed::Print("disabled\n".to_owned()),
-            Ok(options) => Parsed::Run(Box::new(options)),
-            Err(error) if error.kind() == ErrorKind::DisplayHelp => Parsed::Print(error.to_string()),
-            Err(error) => Parsed::Refuse(error.to_string()),
+    }
+
+    fn parse_values(command: Command, arguments: Vec<OsString>) -> Result<Self, Fault> {
+        let arguments = std::iter::once("nuncio".into()).chain(arguments);
+        let mut options = command
+            .try_get_matches_from(arguments)
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            .map_err(|error| fault(&error))?;
+        options.allow_unknown_static_fields |= options.allow_unknown_fields;
+        options.check_epoch()?;
+        if options.use_dynamic_base_id && !options.disable_hot_restart {
+            options.base_id = Random::from_system().below(u64::from(u32::MAX) / 10) as u32;
         }
+        Ok(options)
+    }
+
+    fn check_epoch(&self) -> Result<(), Fault> {
+        let epoch = self.restart_epoch;
+        if epoch > 0 && self.use_dynamic_base_id {
+            return Err(Fault::Meaning(format!("cannot use --restart-epoch={epoch} with --use-dynamic-base-id")));
+        }
+        if epoch > 0 && !self.disable_hot_restart && !self.skip_hot_restart_on_no_parent {
+            let why = "is not supported: there is no hot restart yet, so that there is no parent to take over from; \
+                       --disable-hot-restart or --skip-hot-restart-on-no-parent starts all the same";
+            return Err(Fault::Meaning(format!("--restart-epoch {epoch} {why}")));
+        }
+        Ok(())
+    }
+
+    /// `--config-path`, unless it is empty.
+    pub(crate) fn config_path(&self) -> Option<&Path> {
+        self.config_path.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// `--config-yaml`, unless it is empty.
+    pub(crate) fn config_yaml(&self) -> Option<&str> {
+        self.config_yaml.as_deref().filter(|text| !text.is_empty())
     }
 
     /// `--file-flush-interval-msec`
@@ -174,14 +247,27 @@ impl Options {
         Duration::from_millis(self.file_flush_interval_msec)
     }
 
-    /// Warns of what was given but changes nothing yet.
+    /// Warns of what was given but changes nothing, or something else than one might think.
     pub(crate) fn tell_without_effect(&self) {
         let drains = self.drain_time_s != 600 || self.drain_strategy != DrainStrategy::Gradual;
         if drains {
             tracing::warn!("--drain-time-s and --drain-strategy have no effect yet: listeners do not drain");
         }
-        if self.parent_shutdown_time_s != 900 {
-            tracing::warn!("--parent-shutdown-time-s has no effect yet: there is no hot restart");
+        let restarts = self.parent_shutdown_time_s != 900
+            || self.socket_path != SOCKET_PATH
+            || self.socket_mode != SOCKET_MODE
+            || self.skip_hot_restart_parent_stats;
+        if restarts && !self.disable_hot_restart {
+            tracing::warn!(
+                "--parent-shutdown-time-s, --socket-path, --socket-mode and --skip-hot-restart-parent-stats have no effect \
+                 yet: there is no hot restart"
+            );
+        }
+        if self.concurrency.is_some() && self.cpuset_threads {
+            tracing::warn!("Both --concurrency and --cpuset-threads options are set; not applying --cpuset-threads.");
+        }
+        if self.allow_unknown_fields {
+            tracing::warn!("--allow-unknown-fields is deprecated, use --allow-unknown-static-fields instead.");
         }
     }
 
@@ -189,156 +275,53 @@ impl Options {
     pub(crate) fn is_example(&self) -> bool {
         self.config_path.is_none() && self.config_yaml.is_none() && self.mode == Mode::Serve
     }
+}
 
-    /// `envoy.admin.v3.CommandLineOptions`; what is missing here stands at its default.
-    pub(crate) fn as_json(&self, concurrency: u16) -> Json {
-        let path = |path: &Option<PathBuf>| {
-            Json::text(path.as_ref().map_or_else(String::new, |path| path.display().to_string()))
-        };
-        let no = || Json::Bool(false);
-        let number = |number: u32| Json::Number(number.into());
-        let span = |seconds: u32| Json::text(format!("{seconds}s"));
-        let tags = self.stats_tag.iter().map(|(tag, value)| Json::text(format!("{tag}:{value}"))).collect();
-        Json::object([
-            ("base_id", Json::wide(self.base_id)),
-            ("concurrency", number(concurrency.into())),
-            ("config_path", path(&self.config_path)),
-            ("config_yaml", Json::text(self.config_yaml.clone().unwrap_or_default())),
-            ("allow_unknown_static_fields", no()),
-            ("admin_address_path", path(&self.admin_address_path)),
-            ("local_address_ip_version", Json::text("v4")),
-            ("log_level", Json::text(self.log_level.name())),
-            ("component_log_level", Json::text(&self.component_log_level)),
-            ("log_format", Json::text("[%Y-%m-%d %T.%e][%t][%l][%n] [%g:%#] %v")),
-            ("log_path", path(&self.log_path)),
-            ("service_cluster", Json::text(&self.service_cluster)),
-            ("service_node", Json::text(&self.service_node)),
-            ("service_zone", Json::text(&self.service_zone)),
-            ("file_flush_interval", Json::text(duration(self.file_flush_interval()))),
-            ("drain_time", span(self.drain_time_s)),
-            ("parent_shutdown_time", span(self.parent_shutdown_time_s)),
-            ("mode", Json::text(if self.mode == Mode::Serve { "Serve" } else { "Validate" })),
-            ("disable_hot_restart", Json::Bool(self.disable_hot_restart)),
-            ("enable_mutex_tracing", no()),
-            ("restart_epoch", number(self.restart_epoch)),
-            ("cpuset_threads", Json::Bool(self.cpuset_threads)),
-            ("reject_unknown_dynamic_fields", no()),
-            ("log_format_escaped", no()),
-            ("disabled_extensions", Json::List(Vec::new())),
-            ("ignore_unknown_dynamic_fields", no()),
-            ("use_dynamic_base_id", no()),
-            ("base_id_path", path(&self.base_id_path)),
-            (
-                "drain_strategy",
-                Json::text(if self.drain_strategy == DrainStrategy::Gradual { "Gradual" } else { "Immediate" }),
-            ),
-            ("enable_fine_grain_logging", no()),
-            ("socket_path", Json::text("@envoy_domain_socket")),
-            ("socket_mode", number(0)),
-            ("enable_core_dump", no()),
-            ("stats_tag", Json::List(tags)),
-            ("skip_hot_restart_on_no_parent", no()),
-            ("skip_hot_restart_parent_stats", no()),
-            ("skip_deprecated_logs", no()),
-            // Envoy tells 0 here whatever was given.
-            ("file_flush_min_size", number(0)),
-            ("log_stacktrace_single_entry", no()),
-        ])
+/// The refusal of arguments that cannot be read.
+fn refuse(fault: Fault, program: &str) -> String {
+    let Fault::Unknown(argument) = &fault else { return format!("{fault}{}", usage(&fault, program)) };
+    let name = argument.split('=').next().unwrap_or_default();
+    if let Some((_, why)) = MISSING.iter().find(|(missing, _)| *missing == name) {
+        return format!("error: {name} is not supported: {why}\n");
+    }
+    let advice =
+        similar(argument).map_or_else(String::new, |similar| format!("\n             Did you mean {similar}?"));
+    format!("{fault}{advice}{}", usage(&fault, program))
+}
+
+/// What follows on a fault; as Envoy, but for the list of all options.
+fn usage(fault: &Fault, program: &str) -> String {
+    match fault {
+        Fault::Meaning(_) => "\n".to_owned(),
+        _ => format!("\n\nFor complete USAGE and HELP type: \n   {program} --help\n\n"),
     }
 }
 
-/// The refusal of an option of Envoy that is not here.
-fn refuse(argument: &str) -> Option<String> {
-    let name = argument.strip_prefix("--")?.split('=').next()?;
-    let (_, why) = MISSING.iter().find(|(missing, _)| *missing == name)?;
-    Some(format!("error: --{name} is not supported: {why}\n"))
-}
-
-fn parse_level(text: &str) -> Result<Level, String> {
-    // The command line, unlike the page, knows a short name.
-    let name = if text == "warn" { "warning" } else { text };
-    Level::from_name(name).ok_or_else(|| format!("invalid log level specified '{text}'"))
-}
-
-fn parse_tag(text: &str) -> Result<(String, String), String> {
-    let is_alphanumeric = |name: &str| !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric());
-    match text.split_once(':') {
-        Some((name, value)) if is_alphanumeric(name) && !value.contains('.') => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(format!("misformatted stats-tag '{text}'")),
+/// The option that was meant, perhaps.
+fn similar(argument: &str) -> Option<String> {
+    let error = Options::command().try_get_matches_from(["nuncio", argument]).err()?;
+    match error.get(ContextKind::SuggestedArg)? {
+        ContextValue::String(name) => Some(name.clone()),
+        _ => None,
     }
 }
 
-/// A duration as protobuf writes it: seconds with none, three, six or nine digits behind the point.
-fn duration(span: Duration) -> String {
-    match (span.as_secs(), span.subsec_millis()) {
-        (seconds, 0) => format!("{seconds}s"),
-        (seconds, millis) => format!("{seconds}.{millis:03}s"),
+/// What clap found wrong with a value, in our words.
+fn fault(error: &clap::Error) -> Fault {
+    let source = error.source();
+    let option = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(option)) => option.split(' ').next().unwrap_or_default().to_owned(),
+        _ => String::new(),
+    };
+    match (error.kind(), source) {
+        (ErrorKind::ValueValidation, Some(source)) => match source.downcast_ref::<NotANumber>() {
+            Some(wrong) => Fault::Number { option: format!("({option})"), wrong: wrong.clone() },
+            None => Fault::Meaning(source.to_string()),
+        },
+        // The arguments were read before, so that nothing else is left but text that is not UTF-8.
+        _ => Fault::Meaning(error.to_string().trim_start_matches("error: ").trim_end().to_owned()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(line: &str) -> Parsed {
-        Options::read(std::iter::once("nuncio").chain(line.split_whitespace()).map(OsString::from))
-    }
-
-    fn run(line: &str) -> Options {
-        match read(line) {
-            Parsed::Run(options) => *options,
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_command_lines_of_launchers_are_read() {
-        let options = run("-c /etc/x.yaml --service-cluster a --service-node b --service-zone z -l warn \
-             --component-log-level misc:error --drain-time-s 45 --drain-strategy immediate --disable-hot-restart \
-             --parent-shutdown-time-s 60 --concurrency 2 --base-id 27 --restart-epoch 0 --file-flush-interval-msec 1000");
-        assert_eq!(options.config_path, Some(PathBuf::from("/etc/x.yaml")));
-        assert_eq!((options.log_level, options.drain_strategy), (Level::Warning, DrainStrategy::Immediate));
-        assert_eq!((options.service_node.as_str(), options.concurrency), ("b", Some(2)));
-        assert_eq!(run("--config-path=x --mode=validate").mode, Mode::Validate);
-        assert!(run("").is_example() && !run("--mode validate").is_example());
-    }
-
-    #[test]
-    fn options_that_are_missing_are_refused_with_a_reason() {
-        let check = |line: &str, expected: &str| match read(line) {
-            Parsed::Refuse(text) => assert!(text.contains(expected), "{expected} in {text}"),
-            other => panic!("{line}: {other:?}"),
-        };
-        for (name, why) in MISSING {
-            check(&format!("--{name} x"), &format!("--{name} is not supported: {why}"));
-        }
-        check("--log-format=x", "--log-format is not supported");
-        check("--bogus", "unexpected argument '--bogus'");
-        check("-l bogus", "invalid log level specified 'bogus'");
-        check("--stats-tag x", "misformatted stats-tag 'x'");
-        check("--restart-epoch 1", "1 is not in 0..=0");
-        check("extra", "unexpected argument 'extra'");
-    }
-
-    #[test]
-    fn the_version_line_has_five_parts() {
-        let Parsed::Print(text) = read("--version") else { panic!("printed") };
-        let line = text.trim().strip_prefix("nuncio  version: ").expect("Envoy's form");
-        assert_eq!(line.split('/').count(), 5);
-        assert_eq!(line.split('/').nth(1), Some("1.40.0"));
-    }
-
-    #[test]
-    fn help_fits_eighty_columns() {
-        let Parsed::Print(text) = read("--help") else { panic!("printed") };
-        let long: Vec<_> = text.lines().filter(|line| line.len() > 80).collect();
-        assert!(long.is_empty(), "{long:#?}");
-    }
-
-    #[test]
-    fn options_are_told_in_the_order_of_the_proto() {
-        let text = run("--file-flush-interval-msec 50 --stats-tag a:b").as_json(3).document();
-        assert!(text.starts_with("{\n \"base_id\": \"0\",\n \"concurrency\": 3,\n \"config_path\": \"\",\n"), "{text}");
-        assert!(text.contains("\"file_flush_interval\": \"0.050s\"") && text.contains("[\n  \"a:b\"\n ]"), "{text}");
-    }
-}
+mod tests;

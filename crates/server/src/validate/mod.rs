@@ -6,6 +6,7 @@ use nuncio_config::Source;
 use nuncio_upstream::Clusters;
 
 use crate::bootstrap;
+use crate::extensions::Extensions;
 use crate::options::Options;
 pub(crate) use options::{CheckOptions, plain};
 
@@ -14,8 +15,8 @@ pub(crate) use options::{CheckOptions, plain};
 /// # Errors
 /// The rendered findings, if any is an error.
 #[expect(clippy::print_stdout, reason = "the answer of --mode validate")]
-pub(crate) fn run(source: &Source, options: &Options, threads: u16) -> anyhow::Result<()> {
-    let checked = bootstrap::check(source, options, threads, &Clusters::default());
+pub(crate) fn run(source: &Source, options: &Options, threads: u16, extensions: &Extensions) -> anyhow::Result<()> {
+    let checked = bootstrap::check(source, options, threads, &Clusters::default(), extensions);
     let text = options.checks.render(&checked, source);
     if checked.errors > 0 {
         anyhow::bail!("{text}");

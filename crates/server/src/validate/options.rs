@@ -12,8 +12,8 @@ use crate::bootstrap::Checked;
 /// How findings are told, and which.
 #[derive(Args, Debug)]
 pub(crate) struct CheckOptions {
-    /// Findings about a configuration: human, or json, one object a line
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
+    /// How findings are told: human, or json (one a line)
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "human", hide_possible_values = true)]
     pub(crate) error_format: ErrorFormat,
     /// Warnings not to give, by their codes
     #[arg(

@@ -49,8 +49,14 @@ fn questions_are_answered_on_standard_output() {
     check(&["-c", valid.path(), "--mode", "validate"], &validated);
     check(&["--config-yaml", "{}", "--mode=validate"], "configuration '' OK\n");
     check(&["--version"], "  version: ");
-    check(&["--hot-restart-version"], "disabled\n");
     check(&["--help"], "--config-path <FILE>");
+}
+
+/// Envoy, too, tells it there, and without an end of line.
+#[test]
+fn the_hot_restart_version_is_told_on_standard_error() {
+    let Output { status, stdout, stderr } = run(&["--hot-restart-version"]);
+    assert_eq!((status.code(), stdout.len(), &*stderr), (Some(0), 0, &b"disabled"[..]));
 }
 
 #[test]
@@ -70,7 +76,8 @@ fn refusals_are_told_on_standard_error_with_code_one() {
     check(&["-c", broken.path()], "unknown field 'foo'");
     check(&["-c", "/there/is/no/such.yaml"], "Invalid path: /there/is/no/such.yaml");
     check(&["--mode", "validate"], "At least one of --config-path or --config-yaml should be non-empty\n");
-    check(&["--bogus"], "unexpected argument '--bogus'");
-    check(&["--log-format", "%v"], "--log-format is not supported");
-    check(&["-c", taken.path(), "--component-log-level", "nope:debug"], "unknown logger name");
+    check(&["--bogus"], "PARSE ERROR: Argument: --bogus\n             Couldn't find match for argument\n");
+    check(&["--enable-mutex-tracing"], "--enable-mutex-tracing is not supported");
+    check(&["-c", taken.path(), "--component-log-level", "nope:debug"], "error: invalid component specified 'nope'\n");
+    check(&["-c", taken.path(), "--log-path", "/there/is/no/log"], "Failed to open log-file '/there/is/no/log'");
 }

@@ -1,9 +1,13 @@
 //! The binary from outside: a bootstrap in, bytes through it, an exit code.
 
+mod application_log;
 mod command_line;
 mod filters;
+mod launchers;
+mod lifetime;
 mod origin;
 mod proxy;
+mod running;
 mod validate;
 
 use origin::Origin;
