@@ -7,6 +7,7 @@
 
 mod at;
 mod bind;
+pub mod describe;
 pub mod diagnostic;
 mod load;
 mod locator;
