@@ -169,6 +169,7 @@ impl<'a> Names<'a> {
         }
     }
 
+    #[cold]
     fn write(self, name: &[u8], place: &mut [u8]) {
         let (spelled, is_capitalized) = match self {
             Self::Lower => (name, false),
@@ -254,7 +255,10 @@ impl Writer<'_> {
         let len = name.len() + value.len() + LINE_EXTRA;
         let line = &mut self.space[self.at..][..len];
         let (name_part, rest) = line.split_at_mut(name.len());
-        self.names.write(name, name_part);
+        match self.names {
+            Names::Lower => name_part.copy_from_slice(name),
+            names @ (Names::ProperWords | Names::Received(_)) => names.write(name, name_part),
+        }
         rest[..2].copy_from_slice(b": ");
         rest[2..][..value.len()].copy_from_slice(value);
         rest[value.len() + 2..].copy_from_slice(b"\r\n");
