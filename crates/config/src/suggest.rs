@@ -1,5 +1,7 @@
 //! Did you mean …?
 
+use std::collections::BTreeSet;
+
 /// Below this similarity a suggestion is more confusing than none.
 const LIKELY: f64 = 0.6;
 
@@ -14,9 +16,39 @@ pub(crate) fn closest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>)
     best.filter(|(score, _)| *score >= LIKELY).map(|(_, candidate)| candidate)
 }
 
+/// What to do about a name that refers to nothing: the one that looks like it, or those that there are. `what` says what
+/// they name.
+pub fn instead_of(name: &str, known: &BTreeSet<String>, what: &str) -> Option<String> {
+    /// More would not help.
+    const FEW: usize = 4;
+    if let Some(meant) = closest(name, known.iter().map(String::as_str)) {
+        return Some(format!("did you mean '{meant}'?"));
+    }
+    let list = || known.iter().map(|known| format!("'{known}'")).collect::<Vec<_>>().join(", ");
+    match known.len() {
+        0 => Some(format!("there is no {what}")),
+        1 => Some(format!("the only {what} is {}", list())),
+        2..=FEW => Some(format!("there are {}", list())),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::closest;
+    use super::{closest, instead_of};
+
+    #[test]
+    fn a_name_of_nothing_is_told_what_there_is() {
+        let check = |known: &[&str], expected: Option<&str>| {
+            let known = known.iter().map(|&name| name.to_owned()).collect();
+            assert_eq!(instead_of("service", &known, "cluster").as_deref(), expected, "{known:?}");
+        };
+        check(&[], Some("there is no cluster"));
+        check(&["other"], Some("the only cluster is 'other'"));
+        check(&["a", "b"], Some("there are 'a', 'b'"));
+        check(&["a", "b", "services"], Some("did you mean 'services'?"));
+        check(&["a", "b", "c", "d", "e"], None);
+    }
 
     #[test]
     fn only_what_looks_alike_is_suggested() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nuncio_config::diagnostic::code;
 use nuncio_config::{
-    AnyConfig, At, Counts, Diagnostic, Invalid, Policy, Schema, Source, Unknown, load_bootstrap, scalar,
+    AnyConfig, At, Counts, Diagnostic, Invalid, Policy, Schema, Source, Unknown, load_bootstrap, review, scalar,
 };
 use nuncio_http::{ConnectionManager, LocalInfo, ParseContext, UpstreamOptions};
 use nuncio_listener::ListenerConfig;
@@ -22,7 +22,7 @@ use crate::about::{Node, override_node};
 use crate::admin::AdminConfig;
 use crate::extensions::{Extensions, NETWORK_FILTERS, UPSTREAM_HTTP_FILTERS};
 use crate::logging::LogFormat;
-use crate::options::Options;
+use crate::options::{Mode, Options};
 use crate::stats_config;
 use crate::validate::plain;
 
@@ -124,6 +124,11 @@ pub(crate) fn check(
         }
     }
     config.process.counts = schema.counts();
+    found.settle();
+    if options.mode == Mode::Validate || found.has_errors() {
+        // What can be run needs no second look: what is missing for that was reported by what is built.
+        review(&loaded, &schema);
+    }
     schema.release();
     let mut findings = loaded.findings();
     findings.retain(|finding| {
@@ -209,7 +214,7 @@ fn manager(
     world.extensions.check(NETWORK_FILTERS, any.type_name(), at)?;
     let cx = ParseContext {
         cluster: &|name| world.registry.reference(name),
-        has_cluster: &|name| world.names.contains(name),
+        clusters: world.names,
         filter: &nuncio_extensions_http::filter,
         per_route: &nuncio_extensions_http::per_route,
         data_source: &read_data_source,

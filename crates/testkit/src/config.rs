@@ -68,7 +68,7 @@ fn manager(
     let cx = ParseContext {
         local: &local,
         cluster: &|name| registry.reference(name),
-        has_cluster: &|name| names.contains(name),
+        clusters: names,
         filter: filters,
         per_route: &|_, any, at| {
             let any = AnyConfig::parse(any.clone(), at)?;

@@ -48,11 +48,13 @@ mod tests {
             Diagnostic::error(code::INVALID, path, "a \"b\"\nc").with_span(Span::at(start)),
             Diagnostic::warning(code::SOURCE, Path::root(), "d").with_help(Some("e".to_owned())),
         ];
-        let text = render(&all, &Source::yaml("x.yaml", ""));
+        let source = Source::yaml("x.yaml", "a\nb").with_overlay(Source::yaml("overlay", "c"));
+        let text = render(&all, &source);
         let objects: Vec<serde_json::Value> =
             text.lines().map(|l| serde_json::from_str(l).expect("each line is an object")).collect();
         assert_eq!(objects[0]["message"], "a \"b\"\nc");
-        assert_eq!(objects[0]["line"], 3);
+        assert_eq!((&objects[0]["file"], &objects[0]["line"]), (&"overlay".into(), &1.into()));
+        assert_eq!(objects[1]["file"], "x.yaml");
         assert_eq!(objects[0]["path"], "node.id");
         assert_eq!(objects[1]["help"], "e");
         assert_eq!(objects[1].get("line"), None);

@@ -45,10 +45,11 @@ impl Diagnostics {
     }
 
     /// Ends a step: later findings about a place that has an error by now, or about the absence of a field that has one,
-    /// are not added.
+    /// are not added. What is only not there yet may have mistakes in it all the same.
     pub fn settle(&self) {
         let kept = self.kept.borrow();
-        kept.iter().filter(|d| d.severity == Severity::Error).for_each(|error| self.excuse(&error.path));
+        let is_mistake = |d: &&Diagnostic| d.severity == Severity::Error && d.code != code::NOT_IMPLEMENTED;
+        kept.iter().filter(is_mistake).for_each(|error| self.excuse(&error.path));
     }
 
     /// Settles a place that is wrong, or empty, only because of an error about another one.

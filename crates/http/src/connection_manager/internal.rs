@@ -1,5 +1,6 @@
 //! Connection managers that are not configured but part of the process, such as the admin's.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nuncio_config::{At, Diagnostics};
@@ -48,7 +49,7 @@ impl ConnectionManager {
         let (sink, clusters, nobody) = (Diagnostics::new(), Clusters::default(), LocalInfo::default());
         let cx = ParseContext {
             cluster: &|name| clusters.reference(name),
-            has_cluster: &|_| false,
+            clusters: &BTreeSet::new(),
             filter: &|_, any, at| Err(any.unknown(at, "HTTP filter", std::iter::empty())),
             per_route: &|_, _, at| Err(at.not_implemented("a filter's configuration")),
             data_source: &|_, at| Err(at.not_implemented("a body that is not inline")),

@@ -1,7 +1,7 @@
 //! `http_filters`: some filters, then the router with the filters that it has for attempts.
 
 use nuncio_config::diagnostic::code;
-use nuncio_config::{AnyConfig, At, Invalid};
+use nuncio_config::{AnyConfig, At, Chain, Invalid, filter_order};
 use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::v3 as pb;
 
 use super::ParseContext;
@@ -19,26 +19,18 @@ pub(super) struct Filters {
 
 /// One of `http_filters`.
 enum Filter {
-    Router { name: String, options: RouterOptions, upstream_filters: Option<Vec<ChainFilter>> },
+    Router { options: RouterOptions, upstream_filters: Option<Vec<ChainFilter>> },
     Other(ChainFilter),
 }
 
 impl Filters {
     pub(super) fn parse(protos: Vec<pb::HttpFilter>, at: &At<'_>, cx: &ParseContext<'_>) -> Result<Self, Invalid> {
-        let mut failed = None;
+        let mut failed = check_order(&protos, at).err();
         let mut chain = Vec::new();
         let mut router = None;
-        let count = protos.len();
         for (index, proto) in protos.into_iter().enumerate() {
-            let at = at.index(index);
-            match Filter::parse(proto, &at, cx) {
-                Ok(Filter::Router { name, .. }) if index + 1 != count => {
-                    failed = Some(at.invalid(format!(
-                        "Error: terminal filter named {name} of type envoy.filters.http.router must be the last filter \
-                         in a http filter chain."
-                    )));
-                }
-                Ok(Filter::Router { options, upstream_filters, .. }) => router = Some((options, upstream_filters)),
+            match Filter::parse(proto, &at.index(index), cx) {
+                Ok(Filter::Router { options, upstream_filters }) => router = Some((options, upstream_filters)),
                 Ok(Filter::Other(filter)) => chain.push(filter),
                 Err(invalid) => failed = Some(invalid),
             }
@@ -49,6 +41,19 @@ impl Filters {
             (None, Some((router, upstream_filters))) => Ok(Self { filters: chain, router, upstream_filters }),
             (None, None) => Err(at.error(code::NOT_IMPLEMENTED, "no terminal router filter")),
         }
+    }
+}
+
+/// Whether the terminal filter, and nothing else, is the last one.
+fn check_order(protos: &[pb::HttpFilter], at: &At<'_>) -> Result<(), Invalid> {
+    let url = |proto: &pb::HttpFilter| match &proto.config_type {
+        Some(pb::http_filter::ConfigType::TypedConfig(any)) => any.type_url.clone(),
+        Some(pb::http_filter::ConfigType::ConfigDiscovery(_)) | None => String::new(),
+    };
+    let filters: Vec<_> = protos.iter().map(|proto| (proto.name.clone(), url(proto))).collect();
+    match filter_order(Chain::Http, &filters) {
+        Some((index, message)) => Err(at.index(index).invalid(message)),
+        None => Ok(()),
     }
 }
 
@@ -70,7 +75,7 @@ impl Filter {
                     )));
                 }
                 let (options, upstream_filters) = RouterOptions::parse(config.decode(at)?, at, cx.filter)?;
-                Ok(Self::Router { name: name.clone(), options, upstream_filters })
+                Ok(Self::Router { options, upstream_filters })
             }),
             Some(pb::http_filter::ConfigType::ConfigDiscovery(_)) => {
                 f.keep(Err(at.field("config_discovery").not_implemented("'config_discovery'")))

@@ -10,6 +10,7 @@ mod routes;
 mod timeouts;
 mod upgrades;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,8 +145,8 @@ pub enum ServerHeader {
 pub struct ParseContext<'a> {
     /// The reference to a cluster by its name.
     pub cluster: &'a dyn Fn(&str) -> ClusterRef,
-    /// Whether the configuration has a cluster of this name, for `validate_clusters`.
-    pub has_cluster: &'a dyn Fn(&str) -> bool,
+    /// The names of the clusters in the configuration, for `validate_clusters`.
+    pub clusters: &'a BTreeSet<String>,
     /// The factory of a filter, given the filter's name and configuration.
     pub filter: &'a FilterParser<'a>,
     /// What a route says to the filter of this name; `None` when filters of that type have no configuration for routes.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nuncio_config::diagnostic::code;
-use nuncio_config::{At, Diagnostic, Fields, Invalid, Slot};
+use nuncio_config::{At, Diagnostic, Fields, Invalid, Slot, instead_of};
 use nuncio_proto::envoy::config::route::v3::RouteConfiguration;
 use nuncio_proto::envoy::extensions::filters::network::http_connection_manager::v3::http_connection_manager::RouteSpecifier;
 
@@ -32,9 +32,10 @@ fn parse_table(proto: RouteConfiguration, at: &At<'_>, cx: &ParseContext<'_>) ->
     let mut f = at.fields();
     if table.validates_clusters().unwrap_or(true) {
         for reference in context.into_references() {
-            if !(cx.has_cluster)(&reference.name) {
+            if !cx.clusters.contains(&reference.name) {
                 let message = reference.unknown();
-                let error = Diagnostic::error(code::REFERENCE, reference.path, message);
+                let help = instead_of(&reference.name, cx.clusters, "cluster");
+                let error = Diagnostic::error(code::REFERENCE, reference.path, message).with_help(help);
                 let unknown: Slot<()> = f.keep(Err(at.report(error)));
                 drop(unknown);
             }
