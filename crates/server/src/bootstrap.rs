@@ -124,6 +124,9 @@ pub(crate) fn check(
         }
     }
     config.process.counts = schema.counts();
+    for resource in &loaded.secrets {
+        At::path(found, resource.path()).warning(code::NO_EFFECT, "nothing that uses secrets exists yet");
+    }
     found.settle();
     if options.mode == Mode::Validate || found.has_errors() {
         // What can be run needs no second look: what is missing for that was reported by what is built.

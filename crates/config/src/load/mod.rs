@@ -97,7 +97,7 @@ pub fn load_bootstrap<'s>(source: &'s Source, schema: &Schema) -> Loaded<'s> {
     Loaded { bootstrap, listeners, clusters, secrets, diagnostics, locator }
 }
 
-/// Merges the skeletons and checks the result, which is typed if nothing is wrong.
+/// Merges the skeletons and checks the result. It is typed also if something is wrong, for what else there is to find.
 fn skeleton(layers: &mut [Layer<'_>], binder: &Binder<'_>, at: &At<'_>) -> Option<Bootstrap> {
     let descriptor = binder.pool().message(&Bootstrap::full_name())?;
     let parts: Vec<DynamicMessage> =
@@ -108,7 +108,7 @@ fn skeleton(layers: &mut [Layer<'_>], binder: &Binder<'_>, at: &At<'_>) -> Optio
         Err(_) => DynamicMessage::decode(descriptor, wire.as_slice()).ok()?,
     };
     binder.check(&merged, payloads(layers), Stage::Bootstrap, at);
-    (!at.sink().has_errors()).then(|| decode(&wire, at).ok()).flatten()
+    decode(&wire, at).ok()
 }
 
 /// What the runtime's static layers say of deprecations: that decides how the rest is judged. Their own mistakes are found
