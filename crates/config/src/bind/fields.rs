@@ -12,6 +12,9 @@ use crate::tree::{Key, Node};
 /// The members of oneofs set so far, by oneof and field name.
 type Chosen = Vec<(String, String)>;
 
+/// A key of a mapping with its value.
+pub(super) type Entry<'t> = (Key<'t>, Node<'t>);
+
 impl Binder<'_> {
     /// Reads a mapping as a message. Null is a message without fields. `skipped` names fields that others read.
     ///
@@ -32,10 +35,14 @@ impl Binder<'_> {
         };
         self.descend(node, at, || {
             let mut chosen = Chosen::new();
-            for (key, value) in entries.iter().filter(|(k, _)| !skipped.contains(&&*k.text)) {
-                match find_field(descriptor, &key.text) {
-                    Some(field) => self.set(&mut message, &field, key, value, &mut chosen, at),
-                    None => self.unknown_field(descriptor, key, at),
+            let entries_of_ours = || entries.iter().filter(|(k, _)| !skipped.contains(&&*k.text));
+            // These first: what is missing elsewhere may be missing because it stands here.
+            for (key, _) in entries_of_ours().filter(|(k, _)| find_field(descriptor, &k.text).is_none()) {
+                self.unknown_field(descriptor, entries, key, at);
+            }
+            for (key, value) in entries_of_ours() {
+                if let Some(field) = find_field(descriptor, &key.text) {
+                    self.set(&mut message, &field, key, value, &mut chosen, at);
                 }
             }
             Some(message)
@@ -118,14 +125,14 @@ impl Binder<'_> {
         Some(Value::Map(map))
     }
 
-    fn unknown_field(&self, descriptor: &MessageDescriptor, key: &Key<'_>, at: &At<'_>) {
+    fn unknown_field(&self, descriptor: &MessageDescriptor, entries: &[Entry<'_>], key: &Key<'_>, at: &At<'_>) {
         let ignored = || format!("unknown field '{}' in {} is ignored", key.text, short_name(descriptor));
         if self.lets_pass(key.span, &at.field(&key.text), ignored) {
             return;
         }
-        let hint = self.field_hint(descriptor, &key.text);
-        if let Some(meant) = &hint.field {
-            let meant = at.field(meant).to_path();
+        let hint = self.field_hint(descriptor, entries, &key.text);
+        if !hint.meant.is_empty() {
+            let meant = hint.meant.iter().fold(at.to_path(), |path, field| path.field(field));
             self.failed.insert(&meant);
             at.sink().excuse(&meant);
         }
@@ -136,7 +143,7 @@ impl Binder<'_> {
 }
 
 /// By the name in the proto, or its camelCase form.
-fn find_field(descriptor: &MessageDescriptor, key: &str) -> Option<FieldDescriptor> {
+pub(super) fn find_field(descriptor: &MessageDescriptor, key: &str) -> Option<FieldDescriptor> {
     descriptor.get_field_by_name(key).or_else(|| descriptor.get_field_by_json_name(key))
 }
 

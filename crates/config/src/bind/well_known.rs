@@ -218,7 +218,9 @@ fn meant_duration(text: &str) -> Option<String> {
             };
         rest = &rest[unit_end..];
     }
-    (!text.is_empty()).then(|| format!("write {seconds}s"))
+    // Nine decimals are allowed, and hide what floating-point numbers do to the others.
+    let decimal = format!("{seconds:.9}");
+    (!text.is_empty()).then(|| format!("write {}s", decimal.trim_end_matches('0').trim_end_matches('.')))
 }
 
 #[cfg(test)]
@@ -260,6 +262,9 @@ mod tests {
         let check =
             |text: &str, expected: Option<&str>| assert_eq!(meant_duration(text).as_deref(), expected, "{text}");
         check("250ms", Some("write 0.25s"));
+        check("828ms", Some("write 0.828s"));
+        check("1us", Some("write 0.000001s"));
+        check("100", Some("write 100s"));
         check("5", Some("write 5s"));
         check("1h30m", Some("write 5400s"));
         check("5 s", Some("write 5s"));

@@ -53,6 +53,27 @@ fn each_finding_is_one_object_on_standard_error() {
 }
 
 #[test]
+fn a_mistake_is_told_once_through_all_steps() {
+    let folder = std::fs::read_dir(broken("")).expect("the folder is there");
+    let mut files: Vec<String> =
+        folder.map(|entry| entry.expect("it is readable").file_name().to_string_lossy().into_owned()).collect();
+    files.sort();
+    for file in &files {
+        let (_, stderr) = told(&validate(&["-c", &broken(file), "--error-format", "json"]));
+        let is_mistake = |line: &&str| line.contains(r#""severity":"error""#) && !line.contains("not-implemented");
+        let expected = match file.as_str() {
+            "00_ok.yaml" => 0,
+            // The name, and two routes to a cluster of that name.
+            "04_missing_name.yaml" => 3,
+            "16_many_errors.yaml" => 5,
+            _ => 1,
+        };
+        assert_eq!(stderr.lines().filter(is_mistake).count(), expected, "{file}: {stderr}");
+    }
+    assert_eq!(files.len(), 17);
+}
+
+#[test]
 fn people_get_excerpts_without_colour_in_eighty_columns() {
     let (_, stderr) = told(&validate(&["-c", &broken("16_many_errors.yaml")]));
     assert!(stderr.contains("38 |     type: STRICT_DSN\n   |           ^^^^^^^^^^\n"), "{stderr}");
