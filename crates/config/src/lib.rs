@@ -28,7 +28,7 @@ pub use load::{Loaded, Resource, load_bootstrap};
 pub use locator::Locator;
 pub use policy::{Counts, Policy, Unknown};
 pub use resource::check_resource;
-pub use review::{Chain, filter_order, review};
+pub use review::{Chain, Use, filter_order, review};
 pub use schema::Schema;
 pub use source::{Format, Source};
 pub use suggest::instead_of;

@@ -110,7 +110,7 @@ impl<F> ListenerConfig<F> {
         let one = match count {
             0 => f.absent("no filter chains specified"),
             1 => f.keep(Ok(())),
-            _ => f.value("filter_chains", (), |(), at| Err(at.not_implemented("more than one filter chain"))),
+            _ => f.value("filter_chains", (), |(), at| Err(at.index(1).not_implemented("more than one filter chain"))),
         };
         f.finish(|| {
             one.take();
@@ -170,7 +170,7 @@ fn parse_chain<F>(
     let one = match count {
         0 => f.value("filters", (), |(), at| Err(at.not_implemented("a filter chain without network filters"))),
         1 => f.keep(Ok(())),
-        _ => f.value("filters", (), |(), at| Err(at.not_implemented("more than one network filter"))),
+        _ => f.value("filters", (), |(), at| Err(at.index(1).not_implemented("more than one network filter"))),
     };
     f.finish(|| {
         one.take();

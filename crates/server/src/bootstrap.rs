@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nuncio_config::diagnostic::code;
 use nuncio_config::{
-    AnyConfig, At, Counts, Diagnostic, Invalid, Policy, Schema, Source, Unknown, load_bootstrap, review, scalar,
+    AnyConfig, At, Counts, Diagnostic, Invalid, Policy, Schema, Source, Unknown, Use, load_bootstrap, review, scalar,
 };
 use nuncio_http::{ConnectionManager, LocalInfo, ParseContext, UpstreamOptions};
 use nuncio_listener::ListenerConfig;
@@ -62,6 +62,8 @@ pub(crate) struct Checked {
     pub(crate) errors: usize,
     /// How many findings are not in the list.
     pub(crate) dropped: usize,
+    /// The typed configurations in it, unless it is run.
+    pub(crate) uses: Vec<Use>,
 }
 
 /// Reads and checks a configuration to run it.
@@ -128,9 +130,10 @@ pub(crate) fn check(
         At::path(found, resource.path()).warning(code::NO_EFFECT, "nothing that uses secrets exists yet");
     }
     found.settle();
+    let mut uses = Vec::new();
     if options.mode == Mode::Validate || found.has_errors() {
         // What can be run needs no second look: what is missing for that was reported by what is built.
-        review(&loaded, &schema);
+        uses = review(&loaded, &schema);
     }
     schema.release();
     let mut findings = loaded.findings();
@@ -138,7 +141,7 @@ pub(crate) fn check(
         let is_skipped = options.skip_deprecated_logs && finding.code == code::DEPRECATED;
         !is_skipped && !options.checks.is_off(finding)
     });
-    Checked { config, findings, errors: found.errors(), dropped: found.dropped() }
+    Checked { config, findings, errors: found.errors(), dropped: found.dropped(), uses }
 }
 
 /// Two listeners of different names may not listen at the same address, unless the system is to choose its port.

@@ -43,6 +43,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let extensions = Extensions::new(&options.disable_extensions);
     let workers = options.concurrency.unwrap_or_else(available_parallelism).max(1);
     let registry = Arc::new(Clusters::default());
+    if !options.checks.report.is_empty() {
+        return validate::report(options, workers + 1, &extensions);
+    }
     let example = if options.is_example() { Some(Echo::bind()?) } else { None };
     let source = match &example {
         Some(echo) => echo.configuration(),

@@ -22,14 +22,25 @@ use prost::{Message, Name};
 use prost_reflect::DynamicMessage;
 
 use crate::at::At;
+use crate::diagnostic::Path;
 use crate::load::{Loaded, Resource};
 use crate::schema::{Pool, Schema};
 pub use chains::{Chain, filter_order};
 use names::Names;
 use walk::{Via, Walk};
 
-/// Adds to the diagnostics of a configuration what is seen only when it is looked at as a whole.
-pub fn review(loaded: &Loaded<'_>, schema: &Schema) {
+/// A typed configuration somewhere in a bootstrap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// Where it is.
+    pub path: Path,
+    /// The full name of its type.
+    pub type_name: String,
+}
+
+/// Adds to the diagnostics of a configuration what is seen only when it is looked at as a whole. Returns every typed
+/// configuration that it has met.
+pub fn review(loaded: &Loaded<'_>, schema: &Schema) -> Vec<Use> {
     let pool = schema.pool();
     let at = At::root(&loaded.diagnostics);
     let names = Names::collect(loaded);
@@ -42,6 +53,7 @@ pub fn review(loaded: &Loaded<'_>, schema: &Schema) {
     each::<Cluster>(&loaded.clusters, &pool, &mut walk, &at);
     each::<Secret>(&loaded.secrets, &pool, &mut walk, &at);
     edge::review(loaded, &at);
+    walk.uses
 }
 
 impl Loaded<'_> {

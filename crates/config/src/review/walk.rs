@@ -7,7 +7,7 @@ use prost::Message;
 use prost_reflect::{DynamicMessage, ReflectMessage, Value};
 
 use super::names::Names;
-use super::{chains, decode, references, routes};
+use super::{Use, chains, decode, references, routes};
 use crate::at::{At, type_name};
 use crate::rules::key_text;
 use crate::schema::Pool;
@@ -28,6 +28,7 @@ pub(super) struct Walk<'w> {
     names: &'w Names,
     /// Whether the routes that are gone through must name clusters that exist.
     validates_clusters: bool,
+    pub(super) uses: Vec<Use>,
 }
 
 impl Via<'_> {
@@ -47,7 +48,7 @@ impl Via<'_> {
 
 impl<'w> Walk<'w> {
     pub(super) fn new(pool: &'w Pool, names: &'w Names) -> Self {
-        Self { pool, names, validates_clusters: true }
+        Self { pool, names, validates_clusters: true, uses: Vec::new() }
     }
 
     /// Judges a message and everything in it.
@@ -99,6 +100,7 @@ impl<'w> Walk<'w> {
     fn packed(&mut self, any: &DynamicMessage, at: &At<'_>, via: &Via<'_>) {
         let (Some(url), Some(bytes)) = (any.get_field_by_number(1), any.get_field_by_number(2)) else { return };
         let (Some(url), Some(bytes)) = (url.as_str(), bytes.as_bytes()) else { return };
+        self.uses.push(Use { path: at.to_path(), type_name: type_name(url).to_owned() });
         if let Some(message) = decode(self.pool, type_name(url), bytes) {
             self.message(&message, at, via);
         }

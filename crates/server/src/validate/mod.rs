@@ -1,6 +1,7 @@
 //! `--mode validate`: the complete list of what is wrong with a configuration, or not there yet.
 
 mod options;
+mod report;
 
 use nuncio_config::Source;
 use nuncio_upstream::Clusters;
@@ -8,7 +9,8 @@ use nuncio_upstream::Clusters;
 use crate::bootstrap;
 use crate::extensions::Extensions;
 use crate::options::Options;
-pub(crate) use options::{CheckOptions, plain};
+pub(crate) use options::{CheckOptions, ErrorFormat, plain};
+pub(crate) use report::run as report;
 
 /// Checks a configuration. Standard output has one line, Envoy's, if it is valid; findings go to standard error.
 ///

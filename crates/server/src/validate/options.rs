@@ -1,9 +1,10 @@
 //! The options about findings, which Envoy does not have.
 
 use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use nuncio_config::diagnostic::{code, paint, render_human, render_json};
 use nuncio_config::{Diagnostic, Severity, Source};
 
@@ -24,6 +25,9 @@ pub(crate) struct CheckOptions {
         value_parser = PossibleValuesParser::new(code::WARNINGS)
     )]
     pub(crate) lint_off: Vec<String>,
+    /// Tell what these files wait for; with --mode validate
+    #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]
+    pub(crate) report: Vec<PathBuf>,
 }
 
 /// `--error-format`
@@ -60,7 +64,7 @@ pub(crate) fn plain(checked: &Checked, source: &Source) -> String {
 
 /// How many findings there are.
 fn summary(checked: &Checked, source: &Source) -> String {
-    let Checked { config: _, findings, errors, dropped } = checked;
+    let Checked { config: _, findings, errors, dropped, uses: _ } = checked;
     let warnings = findings.iter().filter(|finding| finding.severity == Severity::Warning).count();
     let verdict = match (errors, warnings) {
         (0, 0) => return String::new(),

@@ -74,6 +74,35 @@ fn a_mistake_is_told_once_through_all_steps() {
 }
 
 #[test]
+fn a_report_tells_of_many_files_what_is_to_come() {
+    let planes = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/control_planes");
+    let contour = planes.join("contour.json").to_str().expect("a plain name").to_owned();
+    let files = [contour, broken("00_ok.yaml"), broken("16_many_errors.yaml"), broken("not-there.yaml")];
+    let arguments: Vec<&str> = std::iter::once("--report").chain(files.iter().map(String::as_str)).collect();
+    let output = validate(&arguments);
+    let (stdout, stderr) = told(&output);
+    assert_eq!((output.status.code(), stderr.as_str()), (Some(1), "4 of 4 files cannot be run\n"));
+    let has = |parts: &[&str]| stdout.lines().any(|line| parts.iter().all(|part| line.contains(part)));
+    assert!(has(&["4 files: 0 can be run, 2 wait", "2 are wrong"]), "{stdout}");
+    assert!(has(&["filters.http.router.v3.Router", "supported", "2"]), "{stdout}");
+    assert!(has(&["transport_sockets.tls.v3.UpstreamTlsContext", "not yet", "1"]), "{stdout}");
+    assert!(has(&["dynamic_resources", "1"]), "{stdout}");
+    assert_eq!(stdout.lines().find(|line| line.chars().count() > 80), None);
+}
+
+#[test]
+fn a_report_of_what_can_be_run_ends_well() {
+    let name = format!("nuncio-report-{}.yaml", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, "static_resources: {clusters: [{name: a}]}").expect("the folder can be written");
+    let output = validate(&["--report", path.to_str().expect("a plain name"), "--error-format", "json"]);
+    std::fs::remove_file(&path).expect("it was written");
+    let (stdout, stderr) = told(&output);
+    assert_eq!((output.status.code(), stderr.as_str()), (Some(0), ""));
+    assert!(stdout.lines().next().is_some_and(|line| line.contains(r#""verdict":"runs""#)), "{stdout}");
+}
+
+#[test]
 fn people_get_excerpts_without_colour_in_eighty_columns() {
     let (_, stderr) = told(&validate(&["-c", &broken("16_many_errors.yaml")]));
     assert!(stderr.contains("38 |     type: STRICT_DSN\n   |           ^^^^^^^^^^\n"), "{stderr}");
