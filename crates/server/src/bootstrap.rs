@@ -111,7 +111,7 @@ pub(crate) fn check(
         let cx = nuncio_upstream::ParseContext { threads, http: &http };
         let Ok(proto) = resource.message(&at) else { continue };
         // Also of a cluster with mistakes: that it is referred to is not another.
-        if !names.insert(proto.name.clone()) {
+        if !proto.name.is_empty() && !names.insert(proto.name.clone()) {
             at.field("name").invalid(format!("cluster manager: duplicate cluster '{}'", proto.name));
         }
         config.clusters.extend(ClusterConfig::parse(proto, &at, &cx));

@@ -44,7 +44,9 @@ impl Names {
         }
         for resource in &loaded.clusters {
             let at = At::path(&loaded.diagnostics, resource.path());
-            names.clusters.extend(resource.message(&at).map(|cluster| cluster.name));
+            names
+                .clusters
+                .extend(resource.message(&at).map(|cluster| cluster.name).ok().filter(|name| !name.is_empty()));
         }
         let mut listeners = Listeners::default();
         for resource in &loaded.listeners {
