@@ -7,7 +7,7 @@
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use nuncio_codec::{Codec, Event as CodecEvent, StreamId};
+use nuncio_codec::{Event as CodecEvent, StreamId};
 
 use super::connection::Read;
 use super::{Connection, Event, Frame, Phase, Side, Source, Stream};
@@ -82,11 +82,6 @@ impl Connection {
         if self.is_pausing() {
             self.wake();
         }
-    }
-
-    /// Whether the codec goes on once bytes have left.
-    fn is_pausing(&self) -> bool {
-        self.phase() == Phase::Open && self.peek(Codec::is_pausing)
     }
 
     /// What the codec has understood.

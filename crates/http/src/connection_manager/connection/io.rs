@@ -27,6 +27,11 @@ impl Connection {
         self.phase() == Phase::Open && (!self.peek(Codec::wants_input) || self.queued() >= self.limits.buffer)
     }
 
+    /// Whether the codec goes on once bytes have left.
+    pub(in crate::connection_manager) fn is_pausing(&self) -> bool {
+        self.phase() == Phase::Open && self.peek(Codec::is_pausing)
+    }
+
     /// Reads no more until it is woken.
     pub(in crate::connection_manager) fn pause_reading(self: &Rc<Self>, task: &mut Context<'_>) -> Poll<()> {
         self.set_read_paused(true);

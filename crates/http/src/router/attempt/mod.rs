@@ -15,6 +15,7 @@ mod end;
 mod filters;
 mod required_headers;
 mod to_codec;
+mod tunnel;
 
 use std::rc::Rc;
 
@@ -27,7 +28,6 @@ use super::pool::{Acquired, HostPool, Upstream};
 use crate::chain::{Chain, Plan, Terminal};
 use crate::connection_manager::{Connection, Core};
 use crate::filter::Direction;
-use crate::upgrade;
 use filters::renewed;
 pub(super) use to_codec::Handshake;
 use to_codec::{Head, State, ToCodec};
@@ -127,27 +127,9 @@ impl Attempt {
             self.codec.state = State::Sending { connection: Rc::clone(connection), id };
             return Err(objection);
         }
-        let other_head = match core.upgrade.is_some() && self.pool.is_http2() {
-            true => upgrade::request_to_http2(&core.request),
-            false => None,
-        };
-        self.codec.send(connection, id, other_head.as_ref(), core);
-        if self.pool.is_tunnel() {
-            // Its codec answers for the host.
-            connection.wake();
-        }
+        self.send(connection, id, core);
         HostPool::settle(connection);
         Ok(())
-    }
-
-    /// What the response has to decide.
-    pub(super) fn handshake(&self) -> Handshake {
-        self.codec.handshake
-    }
-
-    /// The host has agreed to a tunnel: what was held back goes out.
-    pub(super) fn open_tunnel(&mut self, core: &mut Core) {
-        self.codec.open_tunnel(core);
     }
 }
 
