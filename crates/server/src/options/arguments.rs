@@ -52,9 +52,18 @@ pub(super) fn read(command: &Command, arguments: &[OsString]) -> Result<Request,
         if value.is_empty() && is_number(option) {
             continue; // An empty number is none: it keeps its default.
         }
-        let mut text = OsString::from(format!("--{name}="));
-        text.push(value);
-        options.push(text);
+        let put = |value: &OsStr| {
+            let mut text = OsString::from(format!("--{name}="));
+            text.push(value);
+            text
+        };
+        options.push(put(&value));
+        if takes_many(option) {
+            // Ours, not Envoy's: up to the next option.
+            let is_value = |next: &&OsString| !next.as_encoded_bytes().starts_with(b"-");
+            let more = rest.as_slice().iter().take_while(is_value).count();
+            options.extend(rest.by_ref().take(more).map(|value| put(value)));
+        }
     }
     Ok(Request::Run(options))
 }
@@ -93,6 +102,10 @@ fn is_named(option: &Arg, name: &str) -> bool {
 
 fn takes_value(option: &Arg) -> bool {
     option.get_action().takes_values()
+}
+
+fn takes_many(option: &Arg) -> bool {
+    option.get_num_args().is_some_and(|count| count.max_values() > 1)
 }
 
 fn is_number(option: &Arg) -> bool {
