@@ -64,8 +64,8 @@ impl Binder<'_> {
 
     /// The full name of a type that is called nearly like `name`: of the first few that are wrong.
     pub(super) fn type_hint(&self, name: &str) -> Option<String> {
-        /// Each costs as much as reading some hundred lines.
-        const MOST: usize = 50;
+        /// Each costs as much as reading a thousand lines.
+        const MOST: usize = 10;
         let mut known = self.type_hints.borrow_mut();
         if let Some(hint) = known.get(name) {
             return hint.clone();
@@ -84,6 +84,9 @@ impl Binder<'_> {
         const LIKELY: f64 = 0.75;
         let short = name.rsplit('.').next().unwrap_or(name);
         let score = |known: &str| {
+            if known.len().abs_diff(name.len()) * 3 > name.len() {
+                return 0.0; // too long or too short to be alike
+            }
             let alike = strsim::normalized_damerau_levenshtein(name, known);
             let is_same = known.rsplit('.').next().is_some_and(|known| known.eq_ignore_ascii_case(short));
             alike + if is_same { SAME_NAME } else { 0.0 }
