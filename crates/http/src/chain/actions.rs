@@ -23,9 +23,17 @@ pub(crate) struct Actions {
 /// A response that a filter made.
 pub(crate) struct Response {
     pub(crate) head: Headers,
-    pub(crate) body: Buffer,
-    /// Whether the body is all there is.
-    pub(crate) is_whole: bool,
+    pub(crate) rest: Rest,
+}
+
+/// What comes behind the head of a response that a filter made.
+pub(crate) enum Rest {
+    /// Nothing: the head ends the response.
+    Nothing,
+    /// This, and no more.
+    Body(Buffer),
+    /// Pieces, later.
+    Later,
 }
 
 /// A piece that a filter sends on from its own place.

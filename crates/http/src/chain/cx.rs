@@ -6,7 +6,7 @@ use nuncio_message::{Buffer, Chunk, HeaderMapKind, Headers};
 use nuncio_telemetry::{ResponseFlag, StreamInfo};
 use nuncio_worker::Worker;
 
-use super::{ChainId, Response};
+use super::{ChainId, Response, Rest};
 use crate::client::Client;
 use crate::connection_manager::Core;
 use crate::filter::{Direction, LocalReply, PerRoute};
@@ -134,17 +134,23 @@ impl StreamCx<'_> {
     /// Answers the request with a whole response made here. Unlike a local reply its head is the caller's alone, and its
     /// length is not announced. Nothing of the request goes on.
     pub fn respond(&mut self, head: Headers, body: Buffer) {
-        self.has_acted = true;
-        if !self.core.is_interrupted() {
-            self.core.actions.response = Some(Box::new(Response { head, body, is_whole: true }));
-        }
+        self.start_response(head, Rest::Body(body));
+    }
+
+    /// As [`respond`](Self::respond), with a head that ends the response.
+    pub fn respond_head(&mut self, head: Headers) {
+        self.start_response(head, Rest::Nothing);
     }
 
     /// Begins a response made here, as [`respond`](Self::respond) does; [`send_data`](Self::send_data) goes on and ends it.
     pub fn begin_response(&mut self, head: Headers) {
+        self.start_response(head, Rest::Later);
+    }
+
+    fn start_response(&mut self, head: Headers, rest: Rest) {
         self.has_acted = true;
         if !self.core.is_interrupted() {
-            self.core.actions.response = Some(Box::new(Response { head, body: Buffer::new(), is_whole: false }));
+            self.core.actions.response = Some(Box::new(Response { head, rest }));
         }
     }
 

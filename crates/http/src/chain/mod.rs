@@ -21,7 +21,7 @@ use std::rc::Rc;
 
 use nuncio_message::Chunk;
 
-pub(crate) use actions::{Action, Actions, Injected, Response};
+pub(crate) use actions::{Action, Actions, Injected, Response, Rest};
 pub(crate) use call::Held;
 pub use cx::StreamCx;
 use holds::Holds;

@@ -9,7 +9,7 @@ use nuncio_telemetry::ResponseFlag;
 
 use super::respond::ToDownstream;
 use super::{Core, Source, Stage, Stream};
-use crate::chain::{Response, Terminal};
+use crate::chain::{Response, Rest, Terminal};
 use crate::filter::{Direction, LocalReply};
 use crate::local_reply;
 
@@ -54,14 +54,16 @@ impl Stream {
             return;
         }
         self.refuse_request();
-        let Response { head, mut body, is_whole } = response;
+        let Response { head, rest } = response;
         self.core.response = Some(head);
         self.core.stage = Stage::Filtering;
         let (chain, core) = (&mut self.chain, &mut self.core);
+        let end_stream = matches!(rest, Rest::Nothing);
+        chain.head(Direction::Response, 0, end_stream, core, &mut ToDownstream);
+        let Rest::Body(mut body) = rest else { return };
         // The end comes with data even when there is none, as in Envoy's admin: chunked, not `content-length: 0`.
-        chain.head(Direction::Response, 0, false, core, &mut ToDownstream);
         let mut piece = body.pop().unwrap_or_else(Chunk::empty);
-        while is_whole && !core.is_interrupted() {
+        while !core.is_interrupted() {
             chain.data(Direction::Response, 0, piece, body.is_empty(), core, &mut ToDownstream);
             let Some(next) = body.pop() else { return };
             piece = next;
