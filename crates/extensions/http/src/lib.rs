@@ -3,6 +3,7 @@
 //! A filter is added by its folder, its `mod` line and its line in [`REGISTRY`]. The connection manager finds it by the type
 //! of its configuration; the names in a chain are the operator's, and tell routes which filter they speak to.
 
+mod buffer;
 mod cors;
 mod fault;
 mod header_mutation;
@@ -12,4 +13,4 @@ use registry::FilterType;
 pub use registry::{Listed, filter, per_route, types, upstream_filter};
 
 /// All filters but the router, which is part of the request path.
-const REGISTRY: &[FilterType] = &[cors::TYPE, fault::TYPE, header_mutation::TYPE];
+const REGISTRY: &[FilterType] = &[buffer::TYPE, cors::TYPE, fault::TYPE, header_mutation::TYPE];
