@@ -95,8 +95,8 @@ fn what_filters_do_not_have_is_named() {
         assert_eq!(code, Some(1), "{output}");
         assert!(words.contains(expected), "{expected} in {output}");
     };
-    let unknown = format!("- {{name: x, typed_config: {{{TYPE}.cors.v3.Cors}}}}");
-    check(&[unknown], "", "the HTTP filter 'envoy.extensions.filters.http.cors.v3.Cors' is not supported yet");
+    let unknown = format!("- {{name: x, typed_config: {{{TYPE}.grpc_web.v3.GrpcWeb}}}}");
+    check(&[unknown], "", "the HTTP filter 'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb' is not supported yet");
     let router = format!("r: {{{TYPE}.router.v3.Router}}");
     check(&[], &router, "The filter r doesn't support virtual host or route specific configurations");
     let empty = "x: {\"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig}";
