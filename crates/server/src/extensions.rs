@@ -1,5 +1,7 @@
 //! What is built in, under Envoy's names: what `/server_info` lists, and what `--disable-extensions` leaves out.
 
+use std::collections::BTreeSet;
+
 use nuncio_admin::pages::Extension;
 use nuncio_config::diagnostic::code;
 use nuncio_config::{At, Invalid};
@@ -77,6 +79,16 @@ impl Extensions {
     /// For `/server_info`.
     pub(crate) fn into_list(self) -> Vec<Extension> {
         self.0
+    }
+
+    /// Whether a type is the configuration of one of them.
+    pub(crate) fn has(&self, type_name: &str) -> bool {
+        self.0.iter().any(|known| known.types.contains(&type_name))
+    }
+
+    /// The types of all configurations.
+    pub(crate) fn types(&self) -> BTreeSet<&'static str> {
+        self.0.iter().flat_map(|known| known.types.iter().copied()).collect()
     }
 
     /// Refuses what was left out.

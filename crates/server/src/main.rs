@@ -4,6 +4,7 @@ mod about;
 mod admin;
 mod bootstrap;
 mod code_pages;
+mod commands;
 mod echo;
 mod extensions;
 mod logging;

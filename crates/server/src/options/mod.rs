@@ -17,6 +17,7 @@ use nuncio_network::IpVersion;
 use nuncio_worker::Random;
 
 use crate::about;
+use crate::commands;
 use crate::validate::CheckOptions;
 use arguments::Request;
 use fault::{Fault, NotANumber};
@@ -188,6 +189,9 @@ impl Options {
     /// Reads the command line, the program's name first.
     pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Parsed {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
+        if let Some(parsed) = commands::read(&arguments) {
+            return parsed;
+        }
         let (program, arguments) =
             arguments.split_first().map_or((None, &*arguments), |(name, rest)| (Some(name), rest));
         let program = program.map_or_else(|| "nuncio".into(), |name| name.to_string_lossy().into_owned());

@@ -2,6 +2,7 @@
 
 mod application_log;
 mod command_line;
+mod commands;
 mod filters;
 mod launchers;
 mod lifetime;
