@@ -1,5 +1,6 @@
 //! The commands that print something to start or to edit with.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use boon::{Compiler, SchemaIndex, Schemas};
@@ -13,9 +14,13 @@ fn print(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("it prints text")
 }
 
-/// Envoy 1.40, where the parity harness has installed it.
+/// Envoy 1.40, where the parity harness has installed it: see `parity/README.md`.
 fn envoy() -> Option<Command> {
-    std::env::var_os("ENVOY").map(Command::new)
+    let default = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/parity-venv"));
+    let folder = std::env::var_os("PARITY_VENV").map(PathBuf::from).or_else(default)?;
+    let versions = std::fs::read_dir(folder.join("lib")).ok()?.flatten();
+    let binaries = versions.map(|python| python.path().join("site-packages/envoy/_bin/envoy"));
+    binaries.into_iter().find(|binary| binary.is_file()).map(Command::new)
 }
 
 #[test]
