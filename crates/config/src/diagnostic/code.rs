@@ -63,8 +63,6 @@ pub const UNREACHABLE_ROUTE: &str = "unreachable-route";
 pub const EDGE_BUFFER_LIMIT: &str = "edge-buffer-limit";
 /// A public listener that takes any number of HTTP/2 streams that the default allows.
 pub const EDGE_HTTP2_STREAMS: &str = "edge-http2-streams";
-/// A public listener of a process without an overload manager.
-pub const EDGE_OVERLOAD: &str = "edge-overload";
 
 /// The codes of warnings, each of which an operator may switch off.
 pub const WARNINGS: &[&str] = &[
@@ -74,7 +72,6 @@ pub const WARNINGS: &[&str] = &[
     DUPLICATE_NAME,
     EDGE_BUFFER_LIMIT,
     EDGE_HTTP2_STREAMS,
-    EDGE_OVERLOAD,
     EXTRA_DOCUMENT,
     NO_EFFECT,
     NO_ROUTER,

@@ -18,7 +18,6 @@ use crate::load::Loaded;
 
 /// Judges all listeners.
 pub(super) fn review(loaded: &Loaded<'_>, at: &At<'_>) {
-    let mut is_overload_told = loaded.bootstrap.overload_manager.is_some();
     for resource in &loaded.listeners {
         let at = At::path(at.sink(), resource.path());
         let Ok(listener) = resource.message(&at) else { continue };
@@ -29,10 +28,6 @@ pub(super) fn review(loaded: &Loaded<'_>, at: &At<'_>) {
             let message = "a public listener buffers up to 1 MiB of each connection";
             let help = "set per_connection_buffer_limit_bytes, 32768 for instance";
             tell(code::EDGE_BUFFER_LIMIT, message, help, &at.field("per_connection_buffer_limit_bytes"));
-        }
-        if !std::mem::replace(&mut is_overload_told, true) {
-            let message = "a public listener, and nothing that acts when memory or connections run out";
-            tell(code::EDGE_OVERLOAD, message, "set overload_manager in the bootstrap", &at);
         }
         review_chains(&listener, &at);
     }
