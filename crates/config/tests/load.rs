@@ -265,3 +265,17 @@ static_resources:
     let statuses = cluster.common_lb_config.and_then(|c| c.override_host_status).map(|o| o.statuses);
     assert_eq!((cluster.lb_policy, statuses), (0, Some(vec![1])));
 }
+
+#[test]
+fn findings_at_the_end_are_about_a_line_that_exists() {
+    let lenient = Schema::with_policy(Policy { static_unknown: Unknown::Warn, dynamic_unknown: Unknown::Ignore });
+    for text in [" ?    ", "?", "node: {id: [", "a:\n  ?  "] {
+        let source = Source::from_bytes("a.yaml", text.as_bytes().to_vec());
+        let loaded = load_bootstrap(&source, &lenient);
+        let findings = loaded.findings();
+        assert!(!findings.is_empty(), "{text:?}");
+        for span in findings.iter().filter_map(|finding| finding.span) {
+            assert!(span.start <= span.end && source.line(span.start.line).is_some(), "{text:?}: {span:?}");
+        }
+    }
+}

@@ -13,14 +13,16 @@ use crate::tree::{Key, Kind, MAX_DEPTH, MapBuilder, Node, Scalar};
 
 /// Reads the first document. Envoy never looks at what follows it, not even for errors.
 pub(super) fn read<'t>(text: &'t str, before: u32, sink: &Diagnostics) -> Option<Node<'t>> {
-    let convert = |span| convert(span, before);
+    // The parser has the end of the text behind a line break, whether there is one or not.
+    let end = end_of(text, before);
+    let convert = |span| convert(span, before, end);
     let mut reader = Reader { open: Vec::new(), anchors: HashMap::new(), root: None, sink };
     let mut events = Parser::new_from_str(text);
     while let Some(event) = events.next_event() {
         let step = match event {
             Ok((Event::DocumentEnd, _)) => break,
             Ok((event, span)) => reader.take(event, convert(span)),
-            Err(error) => Err(syntax_error(&error, text, before)),
+            Err(error) => Err(syntax_error(&error, before, end)),
         };
         if let Err(error) = step {
             sink.push(error);
@@ -200,19 +202,17 @@ fn has_tag(tag: Option<&Tag>, suffix: &str) -> bool {
     tag.is_some_and(|t| t.handle == "!" && t.suffix == suffix)
 }
 
-fn syntax_error(error: &ScanError, text: &str, before: u32) -> Diagnostic {
-    // The parser has the end of the text behind a line break, whether there is one or not.
-    let place = position(error.marker(), before).min(end_of(text, before));
-    self::error(Span::at(place), error.info())
+fn syntax_error(error: &ScanError, before: u32, end: Position) -> Diagnostic {
+    self::error(Span::at(position(error.marker(), before).min(end)), error.info())
 }
 
 fn error(span: Span, message: &str) -> Diagnostic {
     Diagnostic::error(code::SYNTAX, Path::root(), message).with_span(span)
 }
 
-fn convert(span: saphyr_parser::Span, before: u32) -> Span {
-    let (start, end) = (position(&span.start, before), position(&span.end, before));
-    Span { start, end }
+fn convert(span: saphyr_parser::Span, before: u32, end: Position) -> Span {
+    let (start, stop) = (position(&span.start, before).min(end), position(&span.end, before).min(end));
+    Span { start, end: stop }
 }
 
 fn end_of(text: &str, before: u32) -> Position {
