@@ -5,6 +5,7 @@
 
 pub mod access_log;
 mod address;
+pub mod calendar;
 pub mod formatter;
 mod host;
 mod line;

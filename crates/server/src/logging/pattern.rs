@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use nuncio_telemetry::calendar::{MONTHS, WEEKDAYS};
+
 use super::escape::{json, newlines};
 use super::local_time::LocalTime;
 use super::record::Record;
@@ -247,8 +249,8 @@ impl Field {
         let _ = match self {
             Self::Message => write!(out, "{}{}", record.tag_prefix(), record.message),
             Self::OneLine => write!(out, "{}", newlines(&format!("{}{}", record.tag_prefix(), record.message))),
-            Self::Json => write!(out, "{}", json(&format!("{}{}", record.tag_prefix(), record.message))),
-            Self::Untagged => write!(out, "{}", json(record.message)),
+            Self::Json => out.write_str(&json(&format!("{}{}", record.tag_prefix(), record.message))),
+            Self::Untagged => out.write_str(&json(record.message)),
             Self::Tags => write!(out, "{}", record.tag_members()),
             Self::Level => write!(out, "{}", record.level.name()),
             Self::LevelLetter => write!(out, "{}", &record.level.name()[..1].to_ascii_uppercase()),
@@ -279,26 +281,10 @@ impl Unit {
     }
 }
 
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
 impl TimePart {
     fn append(self, time: &LocalTime, out: &mut String) -> std::fmt::Result {
         let LocalTime { year, month, day, hour, minute, second, nanos, .. } = *time;
-        let (day_name, month_name) = (DAYS[time.weekday], MONTHS[month - 1]);
+        let (day_name, month_name) = (WEEKDAYS[time.weekday], MONTHS[month - 1]);
         let (half, hour12) = (if hour < 12 { "AM" } else { "PM" }, if hour % 12 == 0 { 12 } else { hour % 12 });
         match self.0 {
             'a' => write!(out, "{}", &day_name[..3]),

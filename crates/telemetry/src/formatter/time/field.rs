@@ -1,6 +1,7 @@
 //! One strftime conversion with the flags and the width that glibc knows.
 
 use super::civil::Civil;
+use crate::calendar::{MONTHS, WEEKDAYS};
 use crate::line::Line;
 
 /// A conversion such as `%d` or `%-5d`.
@@ -43,22 +44,6 @@ pub(super) enum Case {
 
 /// The conversions that print something.
 pub(super) const CONVERSIONS: &[u8] = b"aAbBcCdDeFgGhHIjklmMpPrRsStTuUVwWxXyYzZ%";
-
-const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 impl Field {
     pub(super) fn plain(conversion: u8) -> Self {
