@@ -45,6 +45,7 @@ fn serve(mut socket: TcpStream) -> io::Result<()> {
         let end = loop {
             match codec.next(Tick(0)) {
                 Ok(Some(event)) => complete.extend(completed(&mut codec, event)),
+                Ok(None) if codec.is_pausing() => {}
                 Ok(None) => break None,
                 Err(error) => break Some(error),
             }
